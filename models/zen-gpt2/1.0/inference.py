@@ -1,0 +1,26 @@
+"""Completes the first words of a line of the Zen of Python."""
+
+from __future__ import annotations
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+MAX_NEW_TOKENS = 20  # the model stops earlier, at the end of the line
+
+_model: PreTrainedModel
+_tokenizer: PreTrainedTokenizerBase
+
+
+def init(model_path: str) -> None:
+    """Load weights and tokenizer from the folder `model_path`."""
+    global _model, _tokenizer
+    _tokenizer = AutoTokenizer.from_pretrained(model_path, local_files_only=True)
+    _model = AutoModelForCausalLM.from_pretrained(model_path, local_files_only=True)
+
+
+@torch.inference_mode()
+def run(data: dict[str, str]) -> dict[str, str]:
+    """Complete `data["prompt"]`; `output` is the whole line, the prompt included."""
+    encoded = _tokenizer(data["prompt"], return_tensors="pt", add_special_tokens=False)
+    tokens = _model.generate(**encoded, max_new_tokens=MAX_NEW_TOKENS, do_sample=False)[0]
+    return {"output": _tokenizer.decode(tokens, skip_special_tokens=True)}

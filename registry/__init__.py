@@ -1,0 +1,3 @@
+"""A repository-driven registrar for pretrained transformer models."""
+
+__version__ = "0.1.0"

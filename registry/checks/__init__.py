@@ -1,0 +1,37 @@
+"""The rules: each a function with one sentence, in a plain list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from registry.finding import Finding, weigh
+
+if TYPE_CHECKING:
+    from registry.identity import ModelId
+    from registry.policy import Policy
+    from registry.snapshot import Snapshot, Version
+
+VersionCheck = Callable[["Version", "Policy"], Iterator[Finding]]
+
+
+def _version_checks() -> tuple[VersionCheck, ...]:
+    from registry.checks import files, form, references, secrets, sources
+
+    return (*form.CHECKS, *files.CHECKS, *references.CHECKS, *secrets.CHECKS, *sources.CHECKS)
+
+
+def check_version(version: Version, policy: Policy) -> list[Finding]:
+    """Everything that is wrong with one version, as its folder alone shows it."""
+    found = [finding for check in _version_checks() for finding in check(version, policy)]
+    return weigh(found, policy.severity)
+
+
+def check_snapshot(snapshot: Snapshot, policy: Policy, names: Iterable[ModelId]) -> list[Finding]:
+    """Everything that is wrong with the versions of the snapshot; `names` are all versions that the tree holds."""
+    from registry.checks import files
+
+    findings = [f for version in snapshot.versions.values() for f in check_version(version, policy)]
+    findings += files.check_no_strays(snapshot)
+    findings += files.check_no_twins(snapshot, names)
+    return weigh(findings, policy.severity)

@@ -1,0 +1,88 @@
+"""Files: what lies under the models' folder is what it seems, and belongs to a descriptor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from registry.finding import Finding, Place
+from registry.identity import ModelId, fold, folder_of
+from registry.policy import Policy
+from registry.snapshot import DESCRIPTOR, SUBMODULE, SYMLINK, Snapshot, TreeFile, Version
+from registry.yaml12 import is_lfs_pointer
+
+MAX_LOCAL = 10 * 1024 * 1024
+MAX_INDEX_PAGE = 1024 * 1024
+
+
+def check_kinds(version: Version, _: Policy) -> Iterator[Finding]:
+    """Each file is a file: no symlink, no submodule, no pointer to Git LFS."""
+    for file in version.files.values():
+        place = Place(file.path)
+        if file.mode == SYMLINK:
+            yield place.finding("symlink", "is a symbolic link. Put the file itself in its place")
+        elif file.mode == SUBMODULE:
+            yield place.finding("submodule", "is a submodule. Put the files themselves in its place")
+        elif file.content is not None and is_lfs_pointer(file.content):
+            message = "is a Git LFS pointer, not the file. Take it out of LFS, or give its URL as a remote source"
+            yield place.finding("lfs-pointer", message)
+
+
+def check_sizes(version: Version, _: Policy) -> Iterator[Finding]:
+    """A file beside the descriptor is small enough for git, and the index page for a reader."""
+    page = version.text("model_metainfo", "index_page_file")
+    for target, local in _locals(version):
+        file = version.files.get(local)
+        limit = MAX_INDEX_PAGE if target == page else MAX_LOCAL
+        if file is not None and file.size > limit:
+            message = (
+                f"`{local}` has {file.size:,} bytes; at most {limit:,} may stand in git. Give it as a remote source"
+            )
+            yield version.place("model_files", target).finding("local-file-too-large", message, found=str(file.size))
+
+
+def check_nothing_is_left_over(version: Version, _: Policy) -> Iterator[Finding]:
+    """Each file beside the descriptor is the source of a target; of a removed version nothing is left."""
+    used = {local for _, local in _locals(version)}
+    if version.node is None or (version.removal is None and not version.keys("model_files")):
+        return  # what is wrong with the descriptor is said elsewhere
+    for local, file in version.files.items():
+        if local not in used and file.mode != SUBMODULE:
+            advice = f"Name it in `model_files` as `./{local}`, or take it out" if used else "Take it out"
+            yield Place(file.path).finding("stray-file", f"belongs to no target of {version.id}. {advice}")
+
+
+CHECKS = (check_kinds, check_sizes, check_nothing_is_left_over)
+
+
+def check_no_strays(snapshot: Snapshot) -> Iterator[Finding]:
+    """Nothing stands under the models' folder outside of `<name>/<version>/`."""
+    for file in snapshot.strays:
+        yield Place(file.path).finding("stray-file", _stray_message(file, snapshot.models))
+
+
+def _stray_message(file: TreeFile, models: str) -> str:
+    if file.path.rsplit("/", 1)[-1] == DESCRIPTOR:
+        return f"a descriptor stands at `{models}/<name>/<version>/{DESCRIPTOR}`. Move it there"
+    return f"belongs to no version. Move it into `{models}/<name>/<version>/`, or take it out"
+
+
+def check_no_twins(snapshot: Snapshot, names: Iterable[ModelId]) -> Iterator[Finding]:
+    """No two names, and no two versions of one model, are one for a reader or a file system."""
+    known: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+    for model in names:
+        known.setdefault((fold(model.name),), set()).add((model.name,))
+        known.setdefault((model.name, fold(model.version)), set()).add((model.name, model.version))
+    for model in snapshot.versions:
+        folded = ((fold(model.name),), (model.name,)), ((model.name, fold(model.version)), (model.name, model.version))
+        for key, own in folded:
+            for twin in sorted(known.get(key, set()) - {own}):
+                yield _twin(model, "/".join(own), "/".join(twin), snapshot.models)
+
+
+def _twin(model: ModelId, own: str, twin: str, models: str) -> Finding:
+    message = f"`{own}` and `{twin}` differ only in case, in `-` and `_`, or in Unicode form. Rename one of the two"
+    return Place(f"{folder_of(model, models)}/{DESCRIPTOR}").finding("twin", message, found=own)
+
+
+def _locals(version: Version) -> list[tuple[str, str]]:
+    return [(t, local) for t in version.keys("model_files") if (local := version.local(t)) is not None]

@@ -1,0 +1,89 @@
+"""References: what a descriptor names is there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+
+from registry.checks.sources import local_problem, source_place
+from registry.finding import Finding
+from registry.policy import Policy
+from registry.snapshot import Version
+from registry.wire import ENVIRONMENTS
+
+Keys = tuple[str | int, ...]
+_URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
+
+PYTHON = (".py",)
+YAML = (".yml", ".yaml")
+MARKDOWN = (".md",)
+PICTURE = (".png", ".jpg", ".jpeg", ".gif", ".webp")
+PACKAGE = (".whl", ".tar.gz", ".zip")
+
+
+def check_scripts(version: Version, _: Policy) -> Iterator[Finding]:
+    """Each entry script is a target, a Python file."""
+    for key in ENVIRONMENTS:
+        yield from _target(version, ("model_config", key, "entry_script"), "entry-script-unknown", PYTHON)
+
+
+def check_conda_files(version: Version, _: Policy) -> Iterator[Finding]:
+    """Each conda file is a target, a YAML file."""
+    for key in ENVIRONMENTS:
+        yield from _target(version, ("model_config", key, "conda_env"), "conda-file-unknown", YAML)
+
+
+def check_pages(version: Version, _: Policy) -> Iterator[Finding]:
+    """The index page and the images are targets, a Markdown file and pictures."""
+    yield from _target(version, ("model_metainfo", "index_page_file"), "index-page-unknown", MARKDOWN)
+    for index, _text in version.texts("model_metainfo", "images"):
+        yield from _target(version, ("model_metainfo", "images", index), "image-unknown", PICTURE)
+
+
+def check_packages(version: Version, _: Policy) -> Iterator[Finding]:
+    """Each private package is a target, a wheel or an sdist."""
+    for index, _text in version.texts("private_packages"):
+        yield from _target(version, ("private_packages", index), "package-unknown", PACKAGE)
+
+
+def check_local_files(version: Version, _: Policy) -> Iterator[Finding]:
+    """Each file named with `./` stands beside the descriptor."""
+    for target in version.keys("model_files"):
+        local = version.local(target)
+        if local is not None and local_problem(local) is None and local not in version.files:
+            near = _nearest(local, version.files)
+            advice = f"Did you mean `./{near}`?" if near else "Add the file to git, or correct the path"
+            fix = f"./{near}" if near else None
+            yield source_place(version, target).finding(
+                "local-file-missing", f"`./{local}` is not there. {advice}", found=f"./{local}", fix=fix
+            )
+
+
+CHECKS = (check_scripts, check_conda_files, check_pages, check_packages, check_local_files)
+
+
+def _target(version: Version, keys: Keys, rule: str, suffixes: tuple[str, ...]) -> Iterator[Finding]:
+    value = version.value(*keys)
+    if value is None:
+        return
+    targets, place = version.keys("model_files"), version.place(*keys)
+    if value in targets:
+        if not value.lower().endswith(suffixes):
+            expected = " or ".join(f"`*{suffix}`" for suffix in suffixes)
+            message = f"`{value}` is not {expected}. Name another target"
+            yield place.finding(rule, message, found=value, expected=expected)
+    elif _URL.match(value):
+        near = next((target for target in targets if version.source(target) == value), None)
+        advice = f"Write the target, `{near}`" if near else "Add it to `model_files` under a name, and write that name"
+        message = f"a target belongs here, not a URL. {advice}"
+        yield place.finding("url-not-a-target", message, found=value, fix=near)
+    else:
+        near = _nearest(value.removeprefix("./"), [t for t in targets if t.lower().endswith(suffixes)])
+        advice = f"Did you mean `{near}`?" if near else f"Add it to `model_files`, such as `{value}: ./{value}`"
+        yield place.finding(rule, f"`{value}` is not in `model_files`. {advice}", found=value, fix=near)
+
+
+def _nearest(name: str, names: Iterable[str]) -> str | None:
+    near = get_close_matches(name, list(names), 1)
+    return near[0] if near else None

@@ -1,0 +1,106 @@
+"""Sources and pins: where bytes may come from, and that git says what they are."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from registry.finding import Finding, Place
+from registry.policy import Policy
+from registry.snapshot import Version
+
+_LOOPBACK = "127.0.0.1"
+
+
+def check_sources(version: Version, policy: Policy) -> Iterator[Finding]:
+    """Each source is `./file`, or a URL on the allow-list without credentials."""
+    for target in version.keys("model_files"):
+        source, local = version.source(target), version.local(target)
+        place = source_place(version, target)
+        if source is None:
+            continue
+        if local is not None:
+            if problem := local_problem(local):
+                yield place.finding("wrong-value", f"`{source}` {problem}", found=source)
+        elif "://" not in source:
+            message = f"`{source}` is neither `./file` nor `https://…`. Did you mean `./{source}`?"
+            yield place.finding("wrong-value", message, found=source, fix=f"./{source}")
+        elif has_credentials(source):
+            message = (
+                "the URL carries credentials. Take everything from `?` on and any user out; reconcile adds the SAS"
+            )
+            yield place.finding("source-credentials", message)
+        elif problem := source_problem(source, policy):
+            yield place.finding("source-not-allowed", f"the source {problem}", found=source)
+
+
+def check_pins(version: Version, policy: Policy) -> Iterator[Finding]:
+    """Each remote source has `sha256` and `size`."""
+    for target in version.keys("model_files") if policy.pins != "off" else ():
+        is_remote = version.source(target) is not None and version.local(target) is None
+        if is_remote and not {"sha256", "size"} <= set(version.keys("model_files", target)):
+            message = f"`{target}` is remote and lacks `sha256` or `size`. Write {{source: …, sha256: …, size: …}}"
+            finding = version.place("model_files", target).finding("pin-missing", message)
+            yield finding.weighed("warning") if policy.pins == "warn" else finding
+
+
+CHECKS = (check_sources, check_pins)
+
+
+def source_place(version: Version, target: str) -> Place:
+    """Where a target's source is written, in the short form or the long one."""
+    is_long = bool(version.keys("model_files", target))
+    return version.place("model_files", target, *(("source",) if is_long else ()))
+
+
+def local_problem(path: str) -> str | None:
+    """Why a path is not that of a file beside the descriptor; None where it is."""
+    if posixpath.normpath(path) != path or path.startswith(("/", "../")) or path in {".", ".."}:
+        return "leaves the folder or takes a detour. Write the plain path of a file beside the descriptor"
+    return None
+
+
+def has_credentials(url: str) -> bool:
+    """Whether a URL carries a user, a password or a query that signs it."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return "@" in parts.netloc or bool(parts.query)
+
+
+def source_problem(url: str, policy: Policy) -> str | None:
+    """Why bytes may not be fetched from `url`, in words that follow "the source"; None where they may."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "is not a URL"
+    if parts.scheme != "https" and not (parts.scheme == "http" and host == _LOOPBACK and policy.allow_loopback):
+        return f"is `{parts.scheme}:`; only https is fetched"
+    if not host or parts.fragment or port == 0:
+        return "is not a URL of a file"
+    if "\\" in url or "%" in parts.netloc or any(c.isspace() or not c.isprintable() for c in url):
+        return "has characters that a URL does not have"
+    if not any(_is_below(parts, prefix) for prefix in policy.sources):
+        allowed = ", ".join(f"`{prefix}`" for prefix in policy.sources) or "only files in git are allowed"
+        return f"is not on the allow-list `sources` of the settings: {allowed}"
+    return None
+
+
+def _is_below(url: SplitResult, prefix: str) -> bool:
+    """Whether scheme, host, port and normalised path of the URL are those of the prefix, or below it."""
+    allowed = urlsplit(prefix)
+    if (url.scheme, url.hostname, url.port) != (allowed.scheme, allowed.hostname, allowed.port):
+        return False
+    path, root = _plain_path(url.path), allowed.path.rstrip("/")
+    return path is not None and (path == root or path.startswith(f"{root}/"))
+
+
+def _plain_path(path: str) -> str | None:
+    """The path decoded; None where `..`, an encoded slash or double encoding could make it another path."""
+    decoded = unquote(path)
+    if any(part in {".", ".."} for part in decoded.split("/")) or "%2f" in path.lower() or "%25" in path.lower():
+        return None
+    return None if "\\" in decoded or "//" in decoded else decoded

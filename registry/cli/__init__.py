@@ -1,0 +1,69 @@
+"""The command `registry`: one file per command; here they are found, and every error becomes words and a number."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from registry import __version__
+from registry.errors import RegistryError
+
+COMMANDS = ("validate", "diff", "plan", "reconcile", "serve")
+
+
+class _Commands(click.Group):
+    """Loads a command when it is asked for, so that `registry --help` costs nothing."""
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"registry.cli.{cmd_name}"), cmd_name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="registry")
+@click.option("--verbose", is_flag=True, help="Say what is done on the way; show where an error comes from.")
+def cli(*, verbose: bool) -> None:
+    """Registers pretrained models from descriptors in a git repository.
+
+    Exit codes: 0 done; 1 findings or refused versions; 2 usage, settings or missing history; 3 storage, endpoint or
+    lock, so running again may help; 130 interrupted.
+    """
+    if verbose:
+        import logging
+
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+
+
+def main() -> None:
+    """Run a command and leave with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code of a command line."""
+    try:
+        return int(cli.main(arguments, prog_name="registry", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return 130
+    except RegistryError as error:
+        if "--verbose" in arguments:
+            raise
+        return _say(error)
+
+
+def _say(error: RegistryError) -> int:
+    click.echo(f"error: {error}", err=True)
+    if error.hint:
+        click.echo(f"hint: {error.hint}", err=True)
+    return error.exit_code

@@ -1,0 +1,214 @@
+"""What commands share: settings, storage and endpoint, opened as the settings say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from registry.errors import SettingsError
+
+if TYPE_CHECKING:
+    from registry.endpoint import Endpoint
+    from registry.ledger import Hold, Ledger
+    from registry.reconcile import Run, Where
+    from registry.registration import Registrar, Result
+    from registry.repository import Repository
+    from registry.settings import Settings
+    from registry.storage import Storage
+
+SETTINGS_FILE = "pyproject.toml"
+_EMBEDDED = "embedded"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def _ignore(_: object) -> None:
+    """For those who need no word on each version as it is done."""
+
+
+def settings_at(repository: Repository, commit: str | None) -> Settings:
+    """The settings as a commit holds them, or (None) as the working tree does."""
+    from registry.settings import parse_settings
+
+    if commit is not None:
+        text, source = repository.text(commit, SETTINGS_FILE), f"{SETTINGS_FILE} at {commit[:12]}"
+    else:
+        file = repository.root / SETTINGS_FILE
+        text, source = file.read_text() if file.is_file() else None, SETTINGS_FILE
+    return parse_settings(text, os.environ, source=source)
+
+
+def open_storage(repository: Repository, settings: Settings) -> Storage:
+    """Private storage: a folder in the repository unless a URL is set."""
+    if "://" in settings.storage:
+        from registry.storage.azure import AzureContainer
+
+        key, sas = settings.credentials.storage_key, settings.credentials.storage_sas
+        return AzureContainer(settings.storage, key=key, sas=sas)
+    from registry.storage.folder import Folder
+
+    return Folder(repository.root / settings.storage)
+
+
+def now() -> datetime:
+    """The time of this machine, in UTC."""
+    return datetime.now(UTC)
+
+
+def check_reachable(settings: Settings) -> None:
+    """Raise SettingsError where the endpoint could not read what lies in storage."""
+    is_remote = urlsplit(settings.endpoint).hostname not in LOOPBACK if settings.endpoint else False
+    if is_remote and "://" not in settings.storage:
+        raise SettingsError(
+            f"the endpoint {settings.endpoint} cannot read the folder `{settings.storage}`",
+            hint="set `storage` in [tool.registry] or REGISTRY_STORAGE to an Azure container",
+        )
+
+
+def make_run(
+    repository: Repository,
+    settings: Settings,
+    *,
+    jobs: int = 8,
+    fetch: bool = False,
+    on_result: Callable[[Result], None] = _ignore,
+) -> Run:
+    """One run of plan or reconcile, with everything that the settings name."""
+    from registry.ledger import Ledger
+    from registry.planning import Planner
+    from registry.reconcile import Run
+
+    check_reachable(settings)
+    storage = open_storage(repository, settings)
+    ledger = Ledger(storage, now)
+    return Run(
+        repository=repository,
+        storage=storage,
+        planner=Planner(repository, ledger, settings.models, settings.policy, jobs),
+        ledger=ledger,
+        where=_where(repository, settings),
+        connect=connector(repository, settings, storage),
+        registrar=_registrars(repository, settings, storage, ledger),
+        clock=now,
+        models=settings.models,
+        jobs=jobs,
+        fetch=fetch,
+        on_result=on_result,
+    )
+
+
+def _registrars(
+    repository: Repository, settings: Settings, storage: Storage, ledger: Ledger
+) -> Callable[[Endpoint, Hold, str], Registrar]:
+    def make(endpoint: Endpoint, hold: Hold, commit: str) -> Registrar:
+        from registry.registration import Registrar
+        from registry.sources import Sources
+
+        return Registrar(
+            repository=repository,
+            storage=storage,
+            endpoint=endpoint,
+            ledger=ledger,
+            hold=hold,
+            sources=Sources(settings.policy, settings.credentials.source_sas),
+            policy=settings.policy,
+            models=settings.models,
+            commit=commit,
+            run=_run_url(os.environ),
+            passwords=settings.credentials.docker_passwords,
+        )
+
+    return make
+
+
+def _run_url(environment: Mapping[str, str]) -> str | None:
+    """Where the log of this run can be read, on GitHub."""
+    keys = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
+    if not all(environment.get(key) for key in keys):
+        return None
+    server, repository, run = (environment[key] for key in keys)
+    return f"{server}/{repository}/actions/runs/{run}"
+
+
+def _where(repository: Repository, settings: Settings) -> Where:
+    from registry.reconcile import Where
+
+    if settings.endpoint:
+        return Where(settings.endpoint, None)
+    from registry.server.instance import read_instance
+
+    return Where(_EMBEDDED, None if settings.database else read_instance(_database_file(repository)))
+
+
+def connector(
+    repository: Repository, settings: Settings, storage: Storage
+) -> Callable[[], AbstractContextManager[Endpoint]]:
+    """How to reach the endpoint: the one in the settings, or the embedded one for the time of the block."""
+
+    @contextmanager
+    def connect() -> Iterator[Endpoint]:
+        from registry.endpoint import Endpoint
+
+        if settings.endpoint:
+            endpoint = Endpoint(settings.endpoint, settings.credentials.token)
+            yield endpoint
+            endpoint.close()
+            return
+        import secrets
+
+        token = secrets.token_urlsafe(32)
+        with embedded(repository, settings, storage, token) as url:
+            endpoint = Endpoint(url, token)
+            yield endpoint
+            endpoint.close()
+
+    return connect
+
+
+@contextmanager
+def embedded(repository: Repository, settings: Settings, storage: Storage, token: str) -> Iterator[str]:
+    """The embedded endpoint on a free loopback port; yields its URL."""
+    with server_extra():
+        from registry.server.embedded import serve_embedded
+    with serve_embedded(make_server(repository, settings, storage, token)) as url:
+        yield url
+
+
+def make_server(repository: Repository, settings: Settings, storage: Storage, token: str | None) -> Any:
+    """The endpoint's application on the settings' database."""
+    from registry.copying import Wanted, copy_verified
+    from registry.server.api import make_app
+    from registry.server.records import Records
+    from registry.sources import Sources
+
+    sources = Sources(settings.policy, settings.credentials.source_sas)
+
+    def fetch(path: str, url: str) -> Any:
+        wanted = Wanted(path, lambda: sources.stream(url), sources.signed(url))
+        return copy_verified(storage, wanted, replace=True)
+
+    records = Records(database_url(repository, settings))
+    return make_app(records=records, storage=storage, policy=settings.policy, token=token, fetch=fetch)
+
+
+def database_url(repository: Repository, settings: Settings) -> str:
+    """Where records live: SQLite in the repository unless REGISTRY_DATABASE says otherwise."""
+    return settings.database or f"sqlite:///{_database_file(repository)}"
+
+
+def _database_file(repository: Repository) -> Path:
+    return repository.root / ".registry" / "registry.db"
+
+
+@contextmanager
+def server_extra() -> Iterator[None]:
+    """Say how to install what the endpoint needs, where it is missing."""
+    try:
+        yield
+    except ImportError as error:
+        hint = "install it: pip install 'registry[server]'"
+        raise SettingsError(f"the embedded endpoint needs {error.name}, which is not installed", hint=hint) from error

@@ -1,0 +1,34 @@
+"""`registry plan`."""
+
+from __future__ import annotations
+
+import click
+
+from registry.cli.options import format_option
+
+
+@click.command()
+@click.option("--ref", "rev", default="HEAD", show_default=True, metavar="REV", help="The revision to plan for.")
+@click.option("--full", is_flag=True, help="Compare every version with receipts, storage and endpoint.")
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 4 when there is something to do.")
+@format_option("text", "json", "markdown")
+def plan(rev: str, form: str, *, full: bool, detailed_exitcode: bool) -> int:
+    """Show what reconcile would do, and do nothing."""
+    from registry.cli.context import make_run, settings_at
+    from registry.reconcile import preview
+    from registry.report import json, markdown, text
+    from registry.repository import Repository
+
+    repository = Repository.here()
+    run = make_run(repository, settings_at(repository, repository.commit(rev)))
+    planned = preview(run, rev, full=full)
+    pages = {
+        "text": lambda: text.render_plan(planned),
+        "json": lambda: json.render_plan(planned),
+        "markdown": lambda: markdown.render_text(text.render_plan(planned)),
+    }
+    click.echo(pages[form](), nl=False)
+    counts = planned.counts()
+    if counts["refuse"]:
+        return 1
+    return 4 if detailed_exitcode and any(number for action, number in counts.items() if action != "unchanged") else 0

@@ -1,0 +1,42 @@
+"""`registry validate`."""
+
+from __future__ import annotations
+
+import click
+
+from registry.cli.options import format_option
+
+
+@click.command()
+@click.argument("paths", metavar="[PATH]…", nargs=-1)
+@click.option("--base", metavar="REV", help="Judge only what differs from this revision, by its settings.")
+@click.option("--head", metavar="REV", help="Judge this revision instead of the working tree.")
+@format_option("text", "json", "markdown", "github")
+def validate(paths: tuple[str, ...], base: str | None, head: str | None, form: str) -> int:
+    """Say everything that is wrong with the descriptors.
+
+    Judges the working tree: what git tracks, and what it neither tracks nor ignores. PATH limits it to some folders.
+    """
+    from registry.checks import check_snapshot
+    from registry.cli.context import settings_at
+    from registry.judging import load_case
+    from registry.report import github, json, markdown, text
+    from registry.repository import Repository
+
+    repository = Repository.here()
+    head_commit = repository.commit(head) if head else None
+    base_commit = repository.merge_base(base, head or "HEAD") if base else None
+    settings = settings_at(repository, base_commit or head_commit)
+    case = load_case(repository, settings.models, base=base_commit, head=head_commit, paths=paths)
+    findings = check_snapshot(case.snapshot, settings.policy, case.names)
+    page = text.render_findings(findings, len(case.snapshot.versions))
+    click.echo(
+        {
+            "text": lambda: page,
+            "json": lambda: json.render_findings(findings),
+            "markdown": lambda: markdown.render_text(page),
+            "github": lambda: github.render_findings(findings),
+        }[form](),
+        nl=False,
+    )
+    return int(any(finding.severity == "error" for finding in findings))

@@ -1,0 +1,181 @@
+"""The one diff: what differs between two descriptions of a model, in the model's own terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from registry.identity import ModelId, version_order
+from registry.snapshot import Snapshot, Version
+from registry.wire import Json, make_request, page_files, without_query
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """One field, dotted; None stands for absent."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """One target; `before` and `after` say what the file is: `size`, and `sha256`, `oid` or `url`."""
+
+    target: str
+    kind: Literal["added", "removed", "changed"]
+    before: Json | None
+    after: Json | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """What changed in one version, compared with `compared_with` (None: with nothing)."""
+
+    model: ModelId
+    kind: Literal["added", "changed", "removed"]
+    compared_with: ModelId | None = None
+    fields: tuple[FieldChange, ...] = ()
+    files: tuple[FileChange, ...] = ()
+    unreadable: bool = False  # a side cannot be read; validate says why
+
+
+def make_diff(base: Snapshot, head: Snapshot) -> list[Change]:
+    """What differs for a reader of the models; `head` also holds what new versions are compared with."""
+    changes = [_change(model, base, head) for model in sorted({*base.versions, *head.versions}, key=_order)]
+    return [change for change in changes if change is not None]
+
+
+def predecessor(model: ModelId, parent: str | None, known: Iterable[ModelId]) -> ModelId | None:
+    """What a new version is compared with: its parent where that is the same model, else the version before it."""
+    others = {other for other in known if other.name == model.name and other != model}
+    if parent in (named := {str(other): other for other in others}):
+        return named[str(parent)]
+    before = [o for o in others if version_order(o.version) < version_order(model.version)]
+    return max(before, key=lambda o: version_order(o.version), default=None)
+
+
+def make_fields(before: Json, after: Json) -> tuple[FieldChange, ...]:
+    """The fields that differ between two requests, files left aside."""
+    old, new = _flat(before), _flat(after)
+    return tuple(
+        FieldChange(field, old.get(field), new.get(field))
+        for field in sorted({*old, *new})
+        if old.get(field) != new.get(field)
+    )
+
+
+def make_files(before: Mapping[str, Json], after: Mapping[str, Json]) -> tuple[FileChange, ...]:
+    """The targets that differ between two requests."""
+    return tuple(filter(None, (_file_change(t, before.get(t), after.get(t)) for t in sorted({*before, *after}))))
+
+
+def refused(before: Json, after: Json) -> list[str]:
+    """The fields and targets that differ although a registered version keeps them."""
+    fields = [c.field for c in make_fields(before, after) if not _is_amendable(c.field)]
+    pages_before, pages_after = page_files(before), page_files(after)
+    files = [
+        f"model_files.{c.target}"
+        for c in make_files(before["model_files"], after["model_files"])
+        if (c.before is not None and c.target not in pages_before)
+        or (c.after is not None and c.target not in pages_after)
+    ]
+    return fields + files
+
+
+def _is_amendable(field: str) -> bool:
+    first, _, rest = field.partition(".")
+    return first in {"model_metainfo", "license", "parent", "lifecycle"} or (first, rest) in {
+        ("model_config", "description"),
+        ("model_config", "private"),
+    }
+
+
+def _order(model: ModelId) -> tuple[object, ...]:
+    return (model.name, version_order(model.version))
+
+
+def _change(model: ModelId, base: Snapshot, head: Snapshot) -> Change | None:
+    before, after = base.versions.get(model), head.versions.get(model)
+    if before is None and after is not None:
+        return _added(after, head)
+    if after is None:
+        return Change(model, "removed")
+    assert before is not None  # noqa: S101 - one of the two is there
+    return _compared(before, after, "changed", model)
+
+
+def _added(version: Version, head: Snapshot) -> Change | None:
+    parent = version.descriptor.parent if version.descriptor else None
+    other = predecessor(version.id, parent, head.versions)
+    return _compared(head.versions[other] if other else None, version, "added", other)
+
+
+def _compared(
+    before: Version | None, after: Version, kind: Literal["added", "changed"], compared_with: ModelId | None
+) -> Change | None:
+    if after.removal is not None:
+        return Change(after.id, "removed", compared_with, _removal_fields(before, after))
+    old, new = _request(before), _request(after)
+    if new is None or (before is not None and old is None):
+        return Change(after.id, kind, compared_with, unreadable=True)
+    fields, files = make_fields(old or {}, new), make_files((old or {}).get("model_files", {}), new["model_files"])
+    if kind == "changed" and not fields and not files:
+        return None
+    return Change(after.id, kind, compared_with, fields, files)
+
+
+def _removal_fields(before: Version | None, after: Version) -> tuple[FieldChange, ...]:
+    old = before.descriptor or before.removal if before else None
+    new = after.removal
+    assert new is not None  # noqa: S101 - the caller has looked
+    return make_fields(
+        {"lifecycle": old.lifecycle.model_dump(mode="json")} if old else {},
+        {"lifecycle": new.lifecycle.model_dump(mode="json")},
+    )
+
+
+def _request(version: Version | None) -> Json | None:
+    """The version as a request whose local files are known by git's ids."""
+    if version is None or version.descriptor is None:
+        return None
+    return make_request(version.descriptor, dict(_files(version)))
+
+
+def _files(version: Version) -> Iterator[tuple[str, Json]]:
+    assert version.descriptor is not None  # noqa: S101 - the caller has looked
+    for target, file in version.descriptor.model_files.items():
+        beside = version.files.get(file.local) if file.local else None
+        if beside is not None:
+            yield target, {"oid": beside.oid, "size": beside.size}
+        elif file.sha256 is not None:
+            yield target, {"sha256": file.sha256, "size": file.size}
+        else:
+            yield target, {"url": without_query(file.source), "size": file.size}
+
+
+def _file_change(target: str, before: Json | None, after: Json | None) -> FileChange | None:
+    if before is None or after is None:
+        return FileChange(target, "added" if before is None else "removed", before, after)
+    return None if _is_same_file(before, after) else FileChange(target, "changed", before, after)
+
+
+def _is_same_file(one: Json, other: Json) -> bool:
+    """Files are the same by digest; by place only where a side has no digest."""
+    for key in ("sha256", "oid", "url"):
+        if one.get(key) is not None and other.get(key) is not None:
+            return bool(one[key] == other[key])
+    return False
+
+
+def _flat(request: Json, prefix: str = "") -> dict[str, Any]:
+    """Dotted field → value, without files; empty and absent are one."""
+    fields: dict[str, Any] = {}
+    for key, value in request.items():
+        if isinstance(value, dict) and not (prefix == "" and key == "model_files"):
+            fields |= _flat(value, f"{prefix}{key}.")
+        elif not isinstance(value, dict) and value not in (None, [], ""):
+            fields[prefix + key] = value
+    return fields

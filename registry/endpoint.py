@@ -1,0 +1,111 @@
+"""The registration API, seen from the reconciler."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+import requests
+
+from registry.errors import EndpointError
+from registry.identity import ModelId
+from registry.web import RETRIES, TIMEOUT, make_session, redact
+from registry.wire import Json, model_path
+
+_NOT_OFFERED = (405, 501)
+_POLL_SECONDS, _POLLS = 1.0, 600
+
+
+class Answer(NamedTuple):
+    """A status and what came with it; `body` is empty where there was no JSON object."""
+
+    status: int
+    body: Json
+
+    @property
+    def said(self) -> str:
+        """The reason in words, as far as the endpoint gave one."""
+        return redact(
+            str(self.body.get("detail") or self.body.get("message") or self.body.get("title") or "no reason given")
+        )
+
+
+class Endpoint:
+    """One endpoint at `url`; every call has a time-out and is retried where that may help."""
+
+    def __init__(self, url: str, token: str | None, *, retries: int = RETRIES) -> None:
+        self.url = url.rstrip("/")
+        self._session = make_session(public_only=False, retries=retries)
+        if token:
+            self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def instance(self) -> str:
+        """Which database answers there; empty where the endpoint does not say."""
+        answer = self._call("GET", "/readyz")
+        return str(answer.body.get("instance", "")) if answer.status == 200 else ""
+
+    def get(self, model: ModelId) -> Answer:
+        """The record (200), 404, 410, or 405 and 501 where reading is not offered."""
+        return self._expect(self._call("GET", model_path(model)), model, (200, 404, 410, *_NOT_OFFERED))
+
+    def put(self, model: ModelId, body: Json) -> Answer:
+        """Register; any 2xx is accepted, 409 is the caller's to judge."""
+        return self._expect(self._call("PUT", model_path(model), body), model, (*range(200, 300), 409))
+
+    def patch(self, model: ModelId, patch: Json) -> Answer:
+        """Amend what may change."""
+        return self._expect(self._call("PATCH", model_path(model), patch), model, range(200, 300))
+
+    def delete(self, model: ModelId) -> Answer:
+        """Take a withdrawn version out; gone already is fine."""
+        return self._expect(self._call("DELETE", model_path(model)), model, (*range(200, 300), 404, 410))
+
+    def status(self, model: ModelId) -> Answer:
+        """How registration goes on; 404, 405 and 501 where that is not offered."""
+        path = f"{model_path(model)}/status"
+        return self._expect(self._call("GET", path), model, (200, 404, *_NOT_OFFERED))
+
+    def await_finished(self, model: ModelId) -> None:
+        """Wait until the registration is finished, where the endpoint tells; raises EndpointError if it failed."""
+        for _ in range(_POLLS):
+            answer = self.status(model)
+            state = answer.body.get("state", "Finished") if answer.status == 200 else "Finished"
+            if state == "Failed":
+                raise EndpointError(
+                    f"{model}: registration failed: {answer.said}", hint="mend what it names, or run again"
+                )
+            if state != "InProgress":
+                return
+            time.sleep(_POLL_SECONDS)
+        raise EndpointError(f"{model}: still in progress after {_POLLS * _POLL_SECONDS:.0f} s", hint="run again")
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._session.close()
+
+    def _call(self, method: str, path: str, body: Json | None = None) -> Answer:
+        try:
+            response = self._session.request(method, self.url + path, json=body, timeout=TIMEOUT, allow_redirects=False)
+        except requests.RequestException as error:
+            hint = "check `endpoint` in [tool.registry] or REGISTRY_ENDPOINT, and whether it runs; then run again"
+            raise EndpointError(f"{method} {self.url}{path}: no answer: {redact(str(error))}", hint=hint) from error
+        return Answer(response.status_code, _json(response))
+
+    def _expect(self, answer: Answer, model: ModelId, statuses: Any) -> Answer:
+        if answer.status in statuses:
+            return answer
+        retryable = answer.status >= 500 or answer.status in (408, 429)
+        hint = "check REGISTRY_TOKEN" if answer.status in (401, 403) else ""
+        raise EndpointError(
+            f"{model}: the endpoint answers {answer.status} {answer.said}",
+            hint=hint,
+            retryable=retryable,
+        )
+
+
+def _json(response: requests.Response) -> Json:
+    try:
+        body = response.json()
+    except requests.JSONDecodeError:
+        return {}
+    return body if isinstance(body, dict) else {}

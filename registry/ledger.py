@@ -1,0 +1,209 @@
+"""Lock, state and receipts: the only reader and writer of `.registry/` in private storage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import socket
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import datetime
+from typing import Any
+
+from registry.errors import BlobExistsError, BlobMissingError, LockError, StorageError
+from registry.identity import ModelId
+from registry.storage import Blob, Lease, Storage
+from registry.wire import WIRE_FORMAT, Json
+
+FORMAT = 1
+LOCK = ".registry/lock"
+STATE = ".registry/state.json"
+MARGIN = 20.0  # seconds of lease without which nothing is sent
+_RECEIPT = re.compile(r"/(\d{1,9})\.json")
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class State:
+    """Which commit was converged last, where, and what is still pending."""
+
+    commit: str
+    tree: str  # git's id of the models' folder
+    storage: str
+    endpoint: str  # its URL, or `embedded`
+    instance: str = ""  # which database answered there; empty where the endpoint does not say
+    counts: Mapping[str, int] = field(default_factory=dict)
+    pending: Mapping[str, str] = field(default_factory=dict)  # model → since when
+    generation: int = 0
+    wire: int = WIRE_FORMAT
+    format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The record that one version was registered or amended."""
+
+    n: int  # from 1
+    previous: str | None  # sha256 of the receipt before
+    model: str
+    action: str  # registered | amended | repaired | removed
+    commit: str
+    tree: str  # git's id of the version's folder
+    request_digest: str
+    request: Json  # what was registered, comparable: see wire.make_request
+    files: Mapping[str, Json]  # target → sha256, size, etag
+    author: str
+    committer: str
+    time: str  # ISO 8601, UTC
+    generation: int
+    merge_commit: str | None = None
+    pull_request: str | None = None
+    run: str | None = None  # URL of the run
+    format: int = FORMAT
+    digest: str = ""  # sha256 of the stored receipt; not stored in it
+
+
+class Hold:
+    """The lock while it is held: which generation this is, and whether something may still be sent."""
+
+    def __init__(self, lease: Lease, generation: int) -> None:
+        self._lease = lease
+        self.generation = generation
+
+    def check(self) -> None:
+        """Raise LockError when so little of the lease remains that somebody else might soon hold it."""
+        if self._lease.remaining() < MARGIN:
+            raise LockError("the lock is about to be lost, so nothing more is sent", hint="run again")
+
+
+class Ledger:
+    """The ledger in one private storage."""
+
+    def __init__(self, storage: Storage, clock: Clock) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._state_blob: Blob | None = None
+
+    @contextmanager
+    def lock(self, *, timeout: float) -> Iterator[Hold]:
+        """Hold the ledger for one run; raises LockError naming the holder after `timeout` seconds."""
+        try:
+            with self._storage.lease(LOCK, timeout=timeout) as lease:
+                generation = int(_parse(lease.read()).get("generation", 0)) + 1
+                lease.write(_dump(self._holder(generation)))
+                yield Hold(lease, generation)
+        except LockError as error:
+            if error.holder:
+                raise _taken(error) from error
+            raise
+
+    def state(self) -> State | None:
+        """What the last run left; None before the first. Raises StorageError where it cannot be understood."""
+        self._state_blob = self._storage.stat(STATE)
+        if self._state_blob is None:
+            return None
+        found = _parse(b"".join(self._storage.read(STATE)))
+        if found.get("format") != FORMAT:
+            hint = "use the version of registry that wrote it, or a newer one"
+            raise StorageError(f"{STATE} has format {found.get('format')}, and this registry knows {FORMAT}", hint=hint)
+        return State(**_known(State, found))
+
+    def write_state(self, state: State) -> None:
+        """Put the state in the place of the one that was read; raises StorageError if somebody else did."""
+        content = [_dump(asdict(state))]
+        if self._state_blob is None:
+            self._state_blob = self._storage.create(STATE, content)
+        else:
+            self._state_blob = self._storage.replace(STATE, content, etag=self._state_blob.etag)
+
+    def receipt(self, model: ModelId) -> Receipt | None:
+        """The last receipt of a version; None if it was never registered."""
+        path = self._last_receipt(model)
+        if path is None:
+            return None
+        content = b"".join(self._storage.read(path))
+        return Receipt(**_known(Receipt, _parse(content)) | {"digest": _sha256(content)})
+
+    def write_receipt(self, model: ModelId, previous: Receipt | None, facts: Mapping[str, Any]) -> Receipt:
+        """Add the next receipt of a version, create-only; raises StorageError if there is one already."""
+        n = previous.n + 1 if previous else 1
+        before = previous.digest if previous else None
+        receipt = Receipt(n=n, previous=before, model=str(model), time=stamp(self._clock()), **facts)
+        content = _dump({key: value for key, value in asdict(receipt).items() if key != "digest"})
+        try:
+            self._storage.create(f"{_folder(model)}{n}.json", [content])
+        except BlobExistsError as error:
+            hint = "another run wrote it; run again"
+            raise StorageError(f"receipt {n} of {model} is there already", hint=hint) from error
+        return replace(receipt, digest=_sha256(content))
+
+    def intent(self, model: ModelId) -> str | None:
+        """The digest of the body that a run was about to send; None where there was none."""
+        try:
+            return str(_parse(b"".join(self._storage.read(_intent(model)))).get("digest"))
+        except BlobMissingError:
+            return None
+
+    def write_intent(self, model: ModelId, digest: str) -> None:
+        """Say before the PUT which body it has, for endpoints that cannot be asked afterwards."""
+        content = [_dump({"format": FORMAT, "digest": digest})]
+        blob = self._storage.stat(_intent(model))
+        if blob is None:
+            self._storage.create(_intent(model), content)
+        elif self.intent(model) != digest:
+            self._storage.replace(_intent(model), content, etag=blob.etag)
+
+    def _last_receipt(self, model: ModelId) -> str | None:
+        numbered = ((_RECEIPT.search(blob.path), blob.path) for blob in self._storage.list(_folder(model)))
+        return max(((int(m.group(1)), path) for m, path in numbered if m), default=(0, None))[1]
+
+    def _holder(self, generation: int) -> Json:
+        holder = {"generation": generation, "host": socket.gethostname(), "process": os.getpid()}
+        return {"format": FORMAT, **holder, "command": os.path.basename(sys.argv[0]), "since": stamp(self._clock())}  # noqa: PTH119
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as ISO 8601 in UTC with seconds."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _taken(error: LockError) -> LockError:
+    holder = _parse(error.holder)
+    who = f"process {holder.get('process')} on {holder.get('host')} since {holder.get('since')}"
+    return LockError(f"another run holds the lock: {who}", hint="wait for it (--lock-timeout SECONDS), then run again")
+
+
+def _folder(model: ModelId) -> str:
+    return f".registry/receipts/{model}/"
+
+
+def _intent(model: ModelId) -> str:
+    return f".registry/intents/{model}.json"
+
+
+def _parse(content: bytes) -> Json:
+    try:
+        found = json.loads(content or b"{}")
+    except ValueError as error:
+        raise StorageError(
+            "a file under .registry/ in storage is not JSON", hint="restore it, then run again"
+        ) from error
+    return found if isinstance(found, dict) else {}
+
+
+def _known(kind: type[State] | type[Receipt], found: Json) -> Json:
+    """The keys that this version knows; newer ones may have been added within a format."""
+    return {known.name: found[known.name] for known in fields(kind) if known.name in found}
+
+
+def _dump(value: Json) -> bytes:
+    return json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

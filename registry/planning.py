@@ -1,0 +1,128 @@
+"""Gather what a plan needs - trees, digests, receipts, and where asked storage and endpoint - and make it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from registry.checks import check_snapshot
+from registry.copying import digest_of
+from registry.errors import RepositoryError
+from registry.finding import Finding, Severity
+from registry.identity import ModelId
+from registry.ledger import Ledger, Receipt, State
+from registry.plan import Item, Observed, Plan, decide, listed_findings, make_plan
+from registry.policy import Policy
+from registry.repository import Repository
+from registry.snapshot import Snapshot, Version
+from registry.wire import Json, make_request, without_query
+
+# What storage or endpoint lack of a registered version, in words; empty where nothing. Only asked for in full.
+DriftOf = Callable[[ModelId, Receipt], str]
+
+
+@dataclass(frozen=True)
+class Task:
+    """An item of the plan with all that doing it needs."""
+
+    item: Item
+    version: Version | None
+    request: Json | None
+    receipt: Receipt | None
+
+
+@dataclass(frozen=True)
+class Work:
+    """A plan and its tasks."""
+
+    plan: Plan
+    tasks: tuple[Task, ...]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which versions to look at, and how many there are in all."""
+
+    touched: frozenset[ModelId]
+    names: tuple[ModelId, ...]
+
+
+def load_scope(repository: Repository, commit: str, models: str, state: State | None, *, full: bool) -> Scope:
+    """The versions that differ from the commit converged last or are pending; all of them where nothing is known."""
+    names = tuple(repository.names(commit, models))
+    if not names:
+        hint = "check `models` in [tool.registry]; to take models out, set `lifecycle.state: removed`"
+        raise RepositoryError(f"{commit[:12]} holds no version under `{models}/`", hint=hint)
+    if state is None:
+        return Scope(frozenset(names), names)
+    known = repository.names(state.commit, models) if full else ()
+    touched = {*names, *known} if full else repository.difference(state.commit, commit, models)
+    return Scope(frozenset(touched | set(pending_ids(state))), names)
+
+
+def pending_ids(state: State) -> list[ModelId]:
+    """The pending versions of a state."""
+    return [ModelId(*name.split("/", 1)) for name in state.pending]
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Makes the plan of one commit."""
+
+    repository: Repository
+    ledger: Ledger
+    models: str
+    policy: Policy
+    jobs: int = 8
+
+    def load_work(self, commit: str, state: State | None, scope: Scope, drift_of: DriftOf | None = None) -> Work:
+        """The plan for the versions in scope, and what doing it needs."""
+        only = sorted(scope.touched & set(scope.names))
+        snapshot = self.repository.snapshot(commit, self.models, only)
+        findings = listed_findings(snapshot, check_snapshot(snapshot, self.policy, scope.names))
+        with ThreadPoolExecutor(self.jobs) as pool:
+            tasks = list(pool.map(lambda m: self._task(m, snapshot, findings, drift_of), sorted(scope.touched)))
+        untouched = len(set(scope.names) - scope.touched)
+        plan = make_plan(commit, state.commit if state else None, [t.item if t else None for t in tasks], untouched)
+        return Work(plan, tuple(task for task in tasks if task is not None and task.item.action != "unchanged"))
+
+    def _task(
+        self,
+        model: ModelId,
+        snapshot: Snapshot,
+        findings: Mapping[ModelId, list[Finding]],
+        drift_of: DriftOf | None,
+    ) -> Task | None:
+        version, receipt = snapshot.versions.get(model), self.ledger.receipt(model)
+        found = findings.get(model, [])
+        is_valid = not any(f.severity is Severity.ERROR for f in found)
+        request = self._request(version) if version and is_valid else None
+        drift = drift_of(model, receipt) if drift_of and receipt else ""
+        observed = Observed(receipt.action, receipt.request, drift) if receipt else None
+        item = decide(version, request, observed, found, model)
+        return Task(item, version, request, receipt) if item else None
+
+    def _request(self, version: Version) -> Json | None:
+        if version.descriptor is None:
+            return None
+        return make_request(
+            version.descriptor, {t: self._file(version, t) for t in sorted(version.descriptor.model_files)}
+        )
+
+    def _file(self, version: Version, target: str) -> Json:
+        assert version.descriptor is not None  # noqa: S101 - the caller has looked
+        file = version.descriptor.model_files[target]
+        if file.local is not None:
+            sha256, size = digest_of(self.repository.blob(version.files[file.local].oid))
+            return {"sha256": sha256, "size": size}
+        pins = {"sha256": file.sha256, "size": file.size}
+        return {key: pin for key, pin in pins.items() if pin is not None} | (
+            {} if file.sha256 else {"url": without_query(file.source)}
+        )
+
+
+def pending_after(state: State | None, now: str, unfinished: Iterable[ModelId]) -> Mapping[str, str]:
+    """Each unfinished version with the time since when it is pending."""
+    before = state.pending if state else {}
+    return {str(model): before.get(str(model), now) for model in sorted(unfinished)}

@@ -1,0 +1,247 @@
+"""One version from plan to receipt: copy, verify, register, and only then say that it is done."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from registry import __version__
+from registry.copying import Wanted, copy_verified
+from registry.diff import refused
+from registry.endpoint import Endpoint
+from registry.errors import RegistryError
+from registry.finding import Finding
+from registry.identity import ModelId, folder_of
+from registry.ledger import Hold, Ledger
+from registry.planning import Task
+from registry.policy import Policy
+from registry.repository import Repository
+from registry.snapshot import DESCRIPTOR, TreeFile
+from registry.sources import Sources
+from registry.storage import Storage
+from registry.wire import OWN_KEYS, Json, blob_path, digest, digests_of, file_path, make_body, make_patch, recorded
+
+if TYPE_CHECKING:
+    from registry.descriptor import Descriptor
+    from registry.storage import Blob
+
+Outcome = Literal["registered", "amended", "removed", "repaired", "refused", "failed", "missing", "unchanged"]
+OUTCOMES: tuple[Outcome, ...] = (
+    "registered", "amended", "removed", "repaired", "refused", "failed", "missing", "unchanged"
+)  # fmt: skip
+_DONE: Mapping[str, Outcome] = {"register": "registered", "amend": "amended", "repair": "repaired", "remove": "removed"}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one version ended."""
+
+    model: ModelId
+    outcome: Outcome
+    reason: str
+    files: int = 0
+    bytes: int = 0
+    retryable: bool = False
+    findings: tuple[Finding, ...] = ()
+    type: str = ""
+    num_params: int = 0
+    hint: str = ""
+
+
+class RefusedError(RegistryError):
+    """The endpoint holds something else under this name; running again cannot help."""
+
+
+class CredentialError(RegistryError):
+    """A credential that a version needs is not in the environment."""
+
+    exit_code = 3
+    retryable = True
+
+
+class Subject(NamedTuple):
+    """What is registered: a version that the rules let through, as it should be."""
+
+    id: ModelId
+    descriptor: Descriptor
+    files: Mapping[str, TreeFile]  # beside the descriptor
+    request: Json
+
+    @classmethod
+    def of(cls, task: Task) -> Subject:
+        """The subject of a task; what the plan decides to register has a descriptor and a request."""
+        version = task.version
+        assert version is not None  # noqa: S101
+        assert version.descriptor is not None  # noqa: S101
+        assert task.request is not None  # noqa: S101
+        return cls(version.id, version.descriptor, version.files, task.request)
+
+
+@dataclass(frozen=True)
+class Registrar:
+    """Does the tasks of one run at one commit."""
+
+    repository: Repository
+    storage: Storage
+    endpoint: Endpoint
+    ledger: Ledger
+    hold: Hold
+    sources: Sources
+    policy: Policy
+    models: str
+    commit: str
+    run: str | None = None  # URL of the run
+    passwords: Mapping[str, str] = field(default_factory=dict, repr=False)  # TEAM → password
+
+    def do(self, task: Task) -> Result:
+        """The task done, or in words why not; only a bug raises."""
+        item = task.item
+        if item.action in ("refuse", "missing"):
+            outcome: Outcome = "refused" if item.action == "refuse" else "missing"
+            return Result(item.model, outcome, item.reason, findings=item.findings)
+        try:
+            self.hold.check()
+            files = self._remove(task) if item.action == "remove" else self._register(task)
+        except RefusedError as error:
+            return Result(item.model, "refused", str(error), hint=error.hint)
+        except RegistryError as error:
+            return Result(item.model, "failed", str(error), retryable=error.retryable, hint=error.hint)
+        return self._result(task, files)
+
+    def _result(self, task: Task, files: Mapping[str, Json]) -> Result:
+        item, descriptor = task.item, task.version.descriptor if task.version else None
+        size = sum(file["size"] for file in files.values())
+        kind, params = (descriptor.configuration.type, descriptor.model_metainfo.num_params) if descriptor else ("", 0)
+        return Result(item.model, _DONE[item.action], item.reason, len(files), size, type=kind, num_params=params)
+
+    def _register(self, task: Task) -> Mapping[str, Json]:
+        subject = Subject.of(task)
+        replace = task.receipt is None or task.item.action == "amend"
+        wanted = {target: self._wanted(subject, target) for target in subject.request["model_files"]}
+        files = files_of({t: copy_verified(self.storage, file, replace=replace) for t, file in wanted.items()})
+        request = subject.request | {"model_files": digests_of(files)}
+        self.hold.check()
+        self._send(subject._replace(request=request))
+        self.endpoint.await_finished(subject.id)
+        self._write_receipt(task, request, files)
+        return files
+
+    def _wanted(self, subject: Subject, target: str) -> Wanted:
+        file, known = subject.descriptor.model_files[target], subject.request["model_files"][target]
+        path, sha256, size = blob_path(subject.id, target), known.get("sha256"), known.get("size")
+        if file.local is not None:
+            oid = subject.files[file.local].oid
+            return Wanted(path, partial(self.repository.blob, oid), None, sha256, size)
+        return Wanted(path, partial(self.sources.stream, file.source), self.sources.signed(file.source), sha256, size)
+
+    def _send(self, subject: Subject) -> None:
+        """Make the endpoint hold the request: nothing, PUT or PATCH, after what it has."""
+        answer = self.endpoint.get(subject.id)
+        if answer.status == 410:
+            raise RefusedError(f"{subject.id} was removed from the endpoint", hint="add a new version")
+        if answer.status == 200:
+            self._amend(subject, recorded(answer.body))
+        else:
+            is_readable = answer.status == 404 and bool(self.endpoint.instance())
+            self._put(subject, is_readable=is_readable)
+
+    def _put(self, subject: Subject, *, is_readable: bool) -> None:
+        sent = digest(subject.request)
+        is_ours = not is_readable and self.ledger.intent(subject.id) == sent
+        if not is_readable:
+            self.ledger.write_intent(subject.id, sent)
+        urls = {target: self._url(subject.id, target) for target in subject.request["model_files"]}
+        body = make_body(subject.descriptor, urls, self._provenance(subject), self._passwords(subject.descriptor))
+        answer = self.endpoint.put(subject.id, body)
+        if answer.status == 409 and not is_ours:
+            raise RefusedError(
+                f"is registered by somebody else with other content: {answer.said}", hint="add a new version"
+            )
+
+    def _amend(self, subject: Subject, observed: Json) -> None:
+        """PATCH what differs from the endpoint's record; adopt a record that is equal."""
+        if keeps := refused(observed, subject.request):
+            named = ", ".join(f"`{field}`" for field in keeps)
+            raise RefusedError(f"is registered by somebody else with other content: {named}", hint="add a new version")
+        patch = make_patch(observed, subject.request)
+        if not patch:
+            return
+        sections = {key: value for key, value in patch.items() if key not in OWN_KEYS}
+        if changed := sections.get("model_files"):
+            sections["model_files"] = {t: self._url(subject.id, t) if file else None for t, file in changed.items()}
+        self.endpoint.patch(subject.id, sections | {"provenance": self._provenance(subject)})
+
+    def _url(self, model: ModelId, target: str) -> str:
+        link = self.storage.link(blob_path(model, target), hours=self.policy.sas_hours)
+        return link or self.endpoint.url + file_path(model, target)
+
+    def _passwords(self, descriptor: Descriptor) -> Mapping[str, str]:
+        """What the names of passwords in the descriptor mean, each only for the registry it is bound to."""
+        found = {}
+        for _, environment in descriptor.configuration.environments():
+            if (docker := environment.docker_registry) is not None:
+                team = docker.team or ""
+                if self.policy.docker_registries.get(team) != docker.url:
+                    hint = (
+                        f'a maintainer can add {team} = "{docker.url}" to docker_registries in [tool.registry.policy]'
+                    )
+                    raise RefusedError(f"the password `{docker.password}` is not bound to {docker.url}", hint=hint)
+                if team not in self.passwords:
+                    raise CredentialError(
+                        f"REGISTRY_DOCKER_PASSWORD_{team} is not set", hint="set it where reconcile runs"
+                    )
+                found[docker.password] = self.passwords[team]
+        return found
+
+    def _remove(self, task: Task) -> Mapping[str, Json]:
+        removal, receipt = task.version.removal if task.version else None, task.receipt
+        assert removal is not None  # noqa: S101 - what the plan decides to remove is described and registered
+        assert receipt is not None  # noqa: S101
+        self.endpoint.delete(task.item.model)
+        request = receipt.request | {"lifecycle": removal.lifecycle.model_dump(mode="json")}
+        self._write_receipt(task, request, {})
+        return {}
+
+    def _write_receipt(self, task: Task, request: Json, files: Mapping[str, Json]) -> None:
+        self.hold.check()
+        model = task.item.model
+        change = self.repository.last_change(self.commit, folder_of(model, self.models))
+        facts = {
+            "action": _DONE[task.item.action],
+            "commit": self.commit,
+            "tree": self.repository.tree_id(self.commit, folder_of(model, self.models)),
+            "request_digest": digest(request),
+            "request": request,
+            "files": files,
+            "author": change.author,
+            "committer": change.committer,
+            "generation": self.hold.generation,
+            "run": self.run,
+        }
+        self.ledger.write_receipt(model, task.receipt, facts)
+        log.info("%s %s", _DONE[task.item.action], model)
+
+    def _provenance(self, subject: Subject) -> Json:
+        folder = folder_of(subject.id, self.models)
+        change = self.repository.last_change(self.commit, folder)
+        return {
+            "commit": self.commit,
+            "path": f"{folder}/{DESCRIPTOR}",
+            "tree": self.repository.tree_id(self.commit, folder),
+            "author": change.author,
+            "committer": change.committer,
+            "run": self.run,
+            "generation": self.hold.generation,
+            "registrar": f"registry {__version__}",
+            **{key: subject.request.get(key) for key in OWN_KEYS},
+        }
+
+
+def files_of(blobs: Mapping[str, Blob]) -> Mapping[str, Json]:
+    """Each target as a receipt names it."""
+    return {target: {"sha256": blob.sha256, "size": blob.size, "etag": blob.etag} for target, blob in blobs.items()}

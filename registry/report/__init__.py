@@ -1,0 +1,1 @@
+"""Renderings of findings, changes, plans and outcomes: text from values, without time, colour or disk."""

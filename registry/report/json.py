@@ -1,0 +1,52 @@
+"""JSON for programs: `"format": 1`; keys are only ever added within a format."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from registry.finding import Finding, Severity
+
+if TYPE_CHECKING:
+    from registry.diff import Change
+    from registry.plan import Plan
+    from registry.reconcile import Outcomes
+
+FORMAT = 1
+
+
+def render_findings(findings: Sequence[Finding]) -> str:
+    """`{format, findings, counts}`."""
+    severities = Counter(finding.severity for finding in findings)
+    counts = {severity.value: severities[severity] for severity in Severity}
+    return _dump({"findings": [asdict(finding) for finding in findings], "counts": counts})
+
+
+def render_changes(changes: Sequence[Change], base: str, head: str) -> str:
+    """`{format, base, head, changes}`."""
+    return _dump({"base": base, "head": head, "changes": [_change(change) for change in changes]})
+
+
+def render_plan(plan: Plan) -> str:
+    """`{format, commit, converged, versions, counts}`."""
+    versions = [asdict(item) | {"model": str(item.model)} for item in plan.items]
+    return _dump({"commit": plan.commit, "converged": plan.converged, "versions": versions, "counts": plan.counts()})
+
+
+def render_outcomes(outcomes: Outcomes) -> str:
+    """The plan's shape with `outcome` for `action`, and `retryable`."""
+    versions = [asdict(result) | {"model": str(result.model)} for result in outcomes.results]
+    about = {"commit": outcomes.commit, "converged": outcomes.converged, "note": outcomes.note}
+    return _dump(about | {"versions": versions, "counts": outcomes.counts()})
+
+
+def _change(change: Change) -> dict[str, Any]:
+    compared = str(change.compared_with) if change.compared_with else None
+    return asdict(change) | {"model": str(change.model), "compared_with": compared}
+
+
+def _dump(report: dict[str, Any]) -> str:
+    return json.dumps({"format": FORMAT} | report, indent=2) + "\n"

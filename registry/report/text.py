@@ -1,0 +1,155 @@
+"""Text for a terminal or a log: verdict first, then details, then the next step."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from registry.finding import Finding, Severity
+from registry.report.words import count, printable, size, value
+
+if TYPE_CHECKING:
+    from registry.diff import Change, FieldChange, FileChange
+    from registry.plan import Plan
+    from registry.reconcile import Outcomes
+    from registry.registration import Result
+
+
+def render_findings(findings: Sequence[Finding], judged: int) -> str:
+    """What is wrong with the versions that were judged."""
+    lines = [_verdict(findings, judged), ""] if findings else [_verdict(findings, judged)]
+    for finding in findings:
+        lines += _finding(finding)
+    if any(f.severity == "error" for f in findings):
+        lines += ["", "next: mend what is named above, then run `registry validate` again"]
+    return _joined(lines)
+
+
+def render_changes(changes: Sequence[Change]) -> str:
+    """What changed for a reader of the models."""
+    if not changes:
+        return "nothing changed for a reader of the models\n"
+    kinds = Counter(change.kind for change in changes)
+    counted = ", ".join(f"{kinds[kind]} {kind}" for kind in ("added", "changed", "removed") if kinds[kind])
+    lines = [f"{count(len(changes), 'version')} differ{'s' if len(changes) == 1 else ''}: {counted}"]
+    for change in changes:
+        lines += ["", *_change(change)]
+    return _joined(lines)
+
+
+def render_plan(plan: Plan) -> str:
+    """What reconcile would do."""
+    counts = ", ".join(f"{number} {action}" for action, number in plan.counts().items() if number)
+    lines = [f"plan for {plan.commit[:12]}: {counts or 'nothing'}"]
+    rows = [(i.action, str(i.model), count(i.files, "file"), size(i.bytes), i.reason) for i in plan.items]
+    if rows:
+        lines += ["", *_table(("action", "model", "files", "bytes", "why"), rows)]
+    lines += _findings_of(plan.items)
+    if any(item.action not in ("refuse", "missing") for item in plan.items):
+        return _joined([*lines, "", "next: registry reconcile"])
+    return _joined(lines if plan.items else [*lines, "nothing to do"])
+
+
+def render_outcomes(outcomes: Outcomes) -> str:
+    """How a run ended."""
+    counts = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.counts().items() if number)
+    commit = outcomes.commit[:12]
+    if outcomes.note:
+        return f"nothing to do: {outcomes.note}\n"
+    if not outcomes.results:
+        return f"nothing to do: {commit} is converged ({counts or 'no versions'})\n"
+    lines = [f"reconciled {commit}: {counts}"]
+    if rows := [_registered(result, commit) for result in outcomes.results if result.type]:
+        headings = ("model", "version", "type", "parameters", "files", "bytes", "commit", "outcome")
+        lines += ["", *_table(headings, rows, right=(3, 4, 5))]
+    for result in outcomes.results:
+        if result.outcome in ("refused", "failed", "missing"):
+            lines += ["", *_unhappy(result)]
+    return _joined([*lines, *_next_step(outcomes)])
+
+
+def _verdict(findings: Sequence[Finding], judged: int) -> str:
+    severities = Counter(finding.severity for finding in findings)
+    counted = ", ".join(count(severities[s], s) for s in Severity if severities[s])
+    verdict = "failed" if severities[Severity.ERROR] else "ok"
+    return f"{verdict}: {count(judged, 'version')}, {counted or 'nothing wrong'}"
+
+
+def _finding(finding: Finding) -> list[str]:
+    place = f"{printable(finding.path)}:{finding.line}:{finding.column}"
+    return [f"{place}: {finding.severity}: {finding.rule}", f"    {printable(finding.message)}"]
+
+
+def _change(change: Change) -> list[str]:
+    compared = f", compared with {change.compared_with}" if change.compared_with not in (None, change.model) else ""
+    lines = [f"{change.kind} {printable(str(change.model))}{compared}"]
+    if change.unreadable:
+        return [*lines, "    a side cannot be read; `registry validate` says why"]
+    lines += [f"    {_field(field)}" for field in change.fields]
+    return [*lines, *(f"    {_file(file)}" for file in change.files)]
+
+
+def _field(change: FieldChange) -> str:
+    if isinstance(change.before, list) and isinstance(change.after, list):
+        added = [f"+{printable(str(item))}" for item in change.after if item not in change.before]
+        taken = [f"-{printable(str(item))}" for item in change.before if item not in change.after]
+        if added or taken:
+            return f"{printable(change.field)}: {' '.join([*added, *taken])}"
+    ratio = _ratio(change.before, change.after) if change.field.endswith("num_params") else ""
+    return f"{printable(change.field)}: {value(change.before)} → {value(change.after)}{ratio}"
+
+
+def _ratio(before: Any, after: Any) -> str:
+    return f" (×{after / before:.3g})" if isinstance(before, int) and isinstance(after, int) and before else ""
+
+
+def _file(change: FileChange) -> str:
+    sign = {"added": "+", "removed": "-", "changed": "~"}[change.kind]
+    sizes = [size(side.get("size")) for side in (change.before, change.after) if side is not None]
+    return f"{sign} {printable(change.target)} ({' → '.join(sizes)})"
+
+
+def _registered(result: Result, commit: str) -> tuple[str, ...]:
+    numbers = (f"{result.num_params:,}", str(result.files), size(result.bytes))
+    return (result.model.name, result.model.version, result.type, *numbers, commit, result.outcome)
+
+
+def _unhappy(result: Result) -> list[str]:
+    again = " (running again may help)" if result.retryable else ""
+    lines = [f"{result.outcome} {printable(str(result.model))}: {printable(result.reason)}{again}"]
+    for finding in result.findings:
+        lines += [f"    {line}" for line in _finding(finding)]
+    return [*lines, f"    hint: {printable(result.hint)}"] if result.hint else lines
+
+
+def _findings_of(items: Iterable[Any]) -> list[str]:
+    return [line for item in items for finding in item.findings for line in ("", *_finding(finding))]
+
+
+def _next_step(outcomes: Outcomes) -> list[str]:
+    if outcomes.exit_code == 0:
+        return []
+    step = "run `registry reconcile` again" if outcomes.exit_code == 3 else "mend what is named above in a pull request"
+    return ["", f"next: {step}; the versions stay pending until they are done"]
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
+    from io import StringIO
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for index, heading in enumerate(headings):
+        table.add_column(heading, no_wrap=True, justify="right" if index in right else "left")
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    page = StringIO()
+    Console(file=page, width=10_000, color_system=None).print(table)  # as wide as it needs: nothing is cut
+    return [line.rstrip() for line in page.getvalue().splitlines()]
+
+
+def _joined(lines: Sequence[str]) -> str:
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,43 @@
+"""Numbers, counts and untrusted text in words that are safe to print."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from registry.identity import UNPRINTABLE
+
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
+def printable(text: str) -> str:
+    """The text on one line, with control and bidirectional characters spelled out."""
+    escaped = UNPRINTABLE.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+    return escaped.replace("\r", "\\r").replace("\n", "\\n").replace("\t", "\\t")
+
+
+def count(number: int, word: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+
+
+def size(number: float | None) -> str:
+    """Bytes in decimal units: `567 kB`."""
+    if number is None:
+        return "unknown size"
+    unit = 0
+    while number >= 999.5 and unit < len(_UNITS) - 1:
+        number, unit = number / 1000, unit + 1
+    return f"{number:.0f} {_UNITS[unit]}" if unit == 0 or number >= 99.5 else f"{number:.3g} {_UNITS[unit]}"
+
+
+def value(of: Any) -> str:
+    """A field's value: text quoted, absent as `nothing`, numbers grouped."""
+    if of is None:
+        return "nothing"
+    if isinstance(of, bool):
+        return "true" if of else "false"
+    if isinstance(of, int):
+        return f"{of:,}"
+    if isinstance(of, list):
+        return "[" + ", ".join(printable(str(item)) for item in of) + "]"
+    return f'"{printable(of)}"' if isinstance(of, str) else printable(str(of))

@@ -1,0 +1,206 @@
+"""Git: trees, blobs and history of the repository that holds the descriptors. The only import of GitPython."""
+
+from __future__ import annotations
+
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from git import GitCommandError, InvalidGitRepositoryError, NoSuchPathError, Repo
+
+from registry.errors import RepositoryError
+from registry.identity import ModelId, folder_of, model_of
+from registry.snapshot import DESCRIPTOR, SUBMODULE, SYMLINK, Snapshot, TreeFile, make_snapshot
+from registry.yaml12 import MAX_BYTES
+
+_POINTER_BYTES = 1024  # a Git LFS pointer is smaller than this: git-lfs(7)
+_CHUNK = 1024 * 1024
+
+
+class Commit(NamedTuple):
+    """Who made a commit, who merged it, and when."""
+
+    id: str
+    author: str
+    committer: str
+    time: str  # ISO 8601 with offset, of the committer
+    subject: str
+
+
+class Repository:
+    """The repository around a folder; every path is relative to its root and POSIX."""
+
+    def __init__(self, start: Path) -> None:
+        try:
+            self._repo = Repo(start, search_parent_directories=True)
+        except (InvalidGitRepositoryError, NoSuchPathError) as error:
+            raise RepositoryError(
+                f"{start} is in no git repository", hint="go to a models repository, or git init"
+            ) from error
+        if self._repo.working_tree_dir is None:
+            raise RepositoryError(f"{start} is a bare repository", hint="clone it and run the command in the clone")
+        self.root = Path(self._repo.working_tree_dir)
+        self._repo.git.update_environment(LC_ALL="C", GIT_OPTIONAL_LOCKS="0", GIT_LITERAL_PATHSPECS="1")
+
+    @classmethod
+    def here(cls) -> Repository:
+        """The repository around the current folder."""
+        return cls(Path.cwd())
+
+    def commit(self, rev: str) -> str:
+        """The full id of a commit; raises RepositoryError with the fetch to run where it is not here."""
+        try:
+            return str(self._repo.git.rev_parse("--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}"))
+        except GitCommandError as error:
+            hint = f"fetch the full history: git fetch --unshallow origin; or, by name: git fetch origin {rev}"
+            raise RepositoryError(f"commit `{rev}` is not in this repository", hint=hint) from error
+
+    def details(self, commit: str) -> Commit:
+        """Author, committer and time of a commit."""
+        fields = str(self._repo.git.show("--no-patch", "--format=%H%x00%an <%ae>%x00%cn <%ce>%x00%cI%x00%s", commit))
+        return Commit(*fields.split("\x00"))
+
+    def last_change(self, commit: str, path: str) -> Commit:
+        """The commit that last changed `path`, seen from `commit`."""
+        found = str(self._repo.git.rev_list("--max-count=1", commit, "--", path))
+        return self.details(found or commit)
+
+    def tree_id(self, commit: str, path: str) -> str | None:
+        """Git's id of the folder at `path`; None where there is none."""
+        try:
+            return str(self._repo.git.rev_parse("--verify", "--quiet", f"{commit}:{path}"))
+        except GitCommandError:
+            return None
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """Whether `new` is `old` or follows it."""
+        status, _, _ = self._repo.git.merge_base(
+            "--is-ancestor", old, new, with_extended_output=True, with_exceptions=False
+        )
+        return bool(status == 0)
+
+    def merge_base(self, one: str, other: str) -> str:
+        """The commit from which both come; raises RepositoryError where the history does not hold it."""
+        try:
+            return str(self._repo.git.merge_base(one, other))
+        except GitCommandError as error:
+            hint = "fetch the full history: git fetch --unshallow origin"
+            raise RepositoryError(f"{one[:12]} and {other[:12]} have no common commit here", hint=hint) from error
+
+    def fetch(self) -> None:
+        """Update the remote's branches."""
+        try:
+            self._repo.git.fetch("--quiet")
+        except GitCommandError as error:
+            raise RepositoryError("git fetch failed", hint="run git fetch and see what it says") from error
+
+    def text(self, commit: str, path: str) -> str | None:
+        """A small text file at a commit; None where there is none."""
+        try:
+            return str(self._repo.git.show(f"{commit}:{path}", strip_newline_in_stdout=False))
+        except GitCommandError:
+            return None
+
+    def difference(self, base: str, head: str, models: str) -> set[ModelId]:
+        """The versions whose folders differ between two commits."""
+        paths = self._repo.git.diff_tree("-r", "-z", "--name-only", "--no-renames", base, head, "--", models)
+        found = (model_of(path, models) for path in str(paths).split("\x00"))
+        return {model for model in found if model is not None}
+
+    def names(self, commit: str, models: str, of: Iterable[str] | None = None) -> list[ModelId]:
+        """The versions in a tree by their folders' names alone: all, or those of some models."""
+        paths = [models] if of is None else [f"{models}/{name}" for name in of]
+        if not paths:
+            return []
+        listing = str(self._repo.git.ls_tree("-r", "-d", "-z", "--name-only", commit, "--", *paths))
+        found = {
+            model_of(f"{path}/{DESCRIPTOR}", models)
+            for path in listing.split("\x00")
+            if path.count("/") == models.count("/") + 2
+        }
+        return sorted(model for model in found if model is not None)
+
+    def snapshot(self, commit: str, models: str, only: Iterable[ModelId] | None = None) -> Snapshot:
+        """The versions at a commit: all with their strays, or only some."""
+        paths = [models] if only is None else [folder_of(model, models) for model in only]
+        entries = list(self._entries(commit, paths)) if paths else []
+        contents = self._contents([e for e in entries if _is_read(e)])
+        return make_snapshot([e._replace(content=contents.get(e.oid)) for e in entries], models)
+
+    def working_snapshot(self, models: str, only: Iterable[ModelId] | None = None) -> Snapshot:
+        """The versions in the working tree: all with their strays, or only some."""
+        paths = [models] if only is None else [folder_of(model, models) for model in only]
+        names = self._working_paths(paths) if paths else []
+        return make_snapshot(filter(None, map(self._working_file, names)), models)
+
+    def working_names(self, models: str) -> list[ModelId]:
+        """The versions in the working tree by their folders' names alone."""
+        found = {model_of(path, models) for path in self._working_paths([models]) if (self.root / path).exists()}
+        return sorted(model for model in found if model is not None)
+
+    def working_difference(self, base: str, models: str) -> set[ModelId]:
+        """The versions whose folders in the working tree differ from a commit."""
+        changed = str(self._repo.git.diff("--name-only", "-z", "--no-renames", base, "--", models)).split("\x00")
+        new = str(self._repo.git.ls_files("-z", "--others", "--exclude-standard", "--", models)).split("\x00")
+        found = {model_of(path, models) for path in (*changed, *new)}
+        return {model for model in found if model is not None}
+
+    def blob(self, oid: str) -> Iterator[bytes]:
+        """The bytes of a file in git, in chunks."""
+        process = self._repo.git.cat_file("blob", oid, as_process=True)
+        while chunk := process.stdout.read(_CHUNK):
+            yield chunk
+        if process.wait() != 0:
+            raise RepositoryError(f"git has no blob {oid}", hint="fetch the full history: git fetch --unshallow origin")
+
+    def _entries(self, commit: str, paths: list[str]) -> Iterator[TreeFile]:
+        listing = str(self._repo.git.ls_tree("-r", "-z", "--long", commit, "--", *paths))
+        for line in filter(None, listing.split("\x00")):
+            facts, path = line.split("\t", 1)
+            mode, _, oid, size = facts.split()
+            yield TreeFile(path, mode, oid, int(size) if size != "-" else 0)
+
+    def _contents(self, files: list[TreeFile]) -> Mapping[str, bytes]:
+        """The bytes of many small files by their git ids, through one process."""
+        if not files:
+            return {}
+        with tempfile.TemporaryFile() as wanted:
+            wanted.write("".join(f"{oid}\n" for oid in {file.oid for file in files}).encode())
+            wanted.seek(0)
+            process = self._repo.git.cat_file("--batch", istream=wanted, as_process=True)
+            contents = dict(_read_batch(process.stdout))
+            process.wait()
+        return contents
+
+    def _working_paths(self, paths: list[str]) -> list[str]:
+        """What is tracked under these paths, and what is untracked but not ignored."""
+        listed = self._repo.git.ls_files("-z", "--cached", "--others", "--exclude-standard", "--", *paths)
+        return sorted(set(filter(None, str(listed).split("\x00"))))
+
+    def _working_file(self, path: str) -> TreeFile | None:
+        place = self.root / path
+        try:
+            status = place.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if stat.S_ISLNK(status.st_mode):
+            return TreeFile(path, SYMLINK, "", status.st_size)
+        if not stat.S_ISREG(status.st_mode):
+            return TreeFile(path, SUBMODULE, "", 0)
+        file = TreeFile(path, "100644", "", status.st_size)
+        return file._replace(content=place.read_bytes()) if _is_read(file) else file
+
+
+def _is_read(file: TreeFile) -> bool:
+    if file.mode in (SYMLINK, SUBMODULE):
+        return False
+    return file.size <= _POINTER_BYTES or (file.size <= MAX_BYTES and file.path.endswith(f"/{DESCRIPTOR}"))
+
+
+def _read_batch(stream: object) -> Iterator[tuple[str, bytes]]:
+    while header := stream.readline():  # type: ignore[attr-defined]
+        oid, _, size = header.decode().split()
+        yield oid, stream.read(int(size))  # type: ignore[attr-defined]
+        stream.read(1)  # type: ignore[attr-defined]

@@ -1,0 +1,121 @@
+"""The list of rules: what is promised to contributors under a stable id."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Rule(NamedTuple):
+    """One rule: its family (section of the docs), default severity and what it holds, in one sentence."""
+
+    family: str
+    severity: str
+    summary: str
+
+
+def _family(name: str, severity: str, summaries: dict[str, str]) -> dict[str, Rule]:
+    return {rule: Rule(name, severity, summary) for rule, summary in summaries.items()}
+
+
+RULES: dict[str, Rule] = {
+    **_family(
+        "form",
+        "error",
+        {
+            "anchor": "The descriptor uses no anchors, aliases or merge keys.",
+            "byte-order-mark": "The descriptor starts without a byte order mark.",
+            "conflict-marker": "No conflict marker of a merge is left in the descriptor.",
+            "control-character": "The descriptor holds no control or bidirectional characters, not even escaped.",
+            "descriptor-missing": "Each folder `models/<name>/<version>` has a `model.yaml`.",
+            "descriptor-too-large": "A descriptor has at most 256 KiB.",
+            "duplicate-key": "A key stands once in a mapping.",
+            "environment-missing": "Each `*_properties` has a `conda_env` or a `docker_image`.",
+            "invalid-name": "A model's name keeps the rules for names.",
+            "invalid-target": "A target is a plain relative path that every file system can hold.",
+            "invalid-utf8": "The descriptor is UTF-8.",
+            "invalid-version": "A version keeps the rules for versions.",
+            "language-ambiguous": "A language's name means one language among the declared types.",
+            "language-unknown": "A language is a canonical key or a BCP-47 tag.",
+            "languages-missing": "Languages are listed where source code or natural language is a type.",
+            "languages-unused": "No languages are listed where neither source code nor natural language is a type.",
+            "lfs-pointer": "A file in git is the file itself, not a Git LFS pointer.",
+            "license-unknown": "`license` is an SPDX expression.",
+            "local-file-too-large": "A file beside the descriptor has at most 10 MiB, an index page 1 MiB.",
+            "misplaced-key": "A key stands in its own section.",
+            "missing-key": "Every required key is there.",
+            "not-a-mapping": "The descriptor is a mapping with the three sections.",
+            "removal-not-alone": "A removed version's descriptor holds nothing but `lifecycle`.",
+            "repeated-identity": "Name and version are given by the folder alone.",
+            "several-documents": "The descriptor is one YAML document.",
+            "stray-file": "Everything under the models' folder belongs to a descriptor.",
+            "submodule": "Nothing under the models' folder is a submodule.",
+            "symlink": "Nothing under the models' folder is a symbolic link.",
+            "tab-indentation": "Lines are indented with spaces.",
+            "tag": "The descriptor uses no YAML tags.",
+            "too-deep": "The descriptor nests at most 20 levels.",
+            "twin": "No two names or versions differ only in case, in `-` and `_`, or in Unicode form.",
+            "unknown-key": "Only known keys are used.",
+            "wrong-type": "A value has the type that its key wants.",
+            "wrong-value": "A value is one of those that its key allows.",
+            "yaml-syntax": "The descriptor is YAML.",
+        },
+    ),
+    **_family(
+        "form",
+        "warning",
+        {
+            "language-also-code": "A language tag is not also an alias of a programming language.",
+        },
+    ),
+    **_family(
+        "form",
+        "notice",
+        {
+            "language-alias": "A language is written in its canonical spelling.",
+        },
+    ),
+    **_family(
+        "references",
+        "error",
+        {
+            "conda-file-unknown": "Each `conda_env` is a target, a YAML file.",
+            "entry-script-unknown": "Each `entry_script` is a target, a Python file.",
+            "image-unknown": "Each image is a target, a picture.",
+            "index-page-unknown": "`index_page_file` is a target, a Markdown file.",
+            "local-file-missing": "Each file named with `./` stands beside the descriptor.",
+            "package-unknown": "Each private package is a target, a wheel or an sdist.",
+            "url-not-a-target": "Where a target belongs stands no URL.",
+        },
+    ),
+    **_family(
+        "sources",
+        "error",
+        {
+            "source-credentials": "A source URL carries no credentials: no SAS, no user, no token.",
+            "source-not-allowed": "A remote source is https and on the allow-list of the settings.",
+        },
+    ),
+    **_family(
+        "pins",
+        "error",
+        {
+            "pin-missing": "Each remote source has `sha256` and `size`.",
+        },
+    ),
+    **_family(
+        "secrets",
+        "error",
+        {
+            "password-literal": "A password is only ever named, as `${env:REGISTRY_DOCKER_PASSWORD_<X>}`.",
+            "password-unbound": "A password is named only for the registry that the settings bind it to.",
+        },
+    ),
+    **_family(
+        "immutability",
+        "error",
+        {
+            "registered-content": "A registered version keeps its content files, type, properties and packages.",
+            "registered-removed": "A registered version is withdrawn before it is removed.",
+        },
+    ),
+}

@@ -1,0 +1,1 @@
+"""The embedded endpoint: the registration API and the catalog, for one machine."""

@@ -1,0 +1,98 @@
+"""The files of a version: URLs of a body ↔ what lies in private storage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from registry.errors import CopyError, SourceError
+from registry.identity import ModelId
+from registry.server.problems import Detail, invalid, pointer
+from registry.server.records import Record
+from registry.storage import Blob, Storage
+from registry.wire import Json, blob_path, file_path, without_query
+
+Fetch = Callable[[str, str], Blob]  # (blob path, source URL) → the verified copy in storage
+
+_LOOKS = 8  # files that storage is asked about at once: each look is a round trip
+
+
+@dataclass(frozen=True)
+class Files:
+    """Private storage as one request sees it; `base` is the URL under which the request reached us."""
+
+    storage: Storage
+    fetch: Fetch | None
+    base: str
+    hours: int  # that a URL which we give away is good for
+
+    def find(self, model: ModelId, urls: Mapping[str, str], record: Record | None) -> Json:
+        """Target → `{sha256, size}` as storage has it, or `{url}` where the file is not in storage.
+
+        A file that we fetched ourselves for this record is known by its URL. ProblemError 422 where a URL is
+        storage's own, but nothing verified stands there.
+        """
+        own = [target for target in urls if self._is_own(model, target, urls[target])]
+        with ThreadPoolExecutor(_LOOKS) as pool:
+            blobs = dict(zip(own, pool.map(self.storage.stat, [blob_path(model, t) for t in own]), strict=True))
+        if details := [_unverified(target, blob) for target, blob in blobs.items() if blob is None or not blob.sha256]:
+            raise invalid(details)
+        found = {target: _entry(blob) for target, blob in blobs.items() if blob}
+        return {t: found.get(t) or _known(record, t, without_query(urls[t])) for t in urls}
+
+    def bring(self, model: ModelId, files: Json, urls: Mapping[str, str], *, new: Iterable[str]) -> Json:
+        """The same with all files in storage: those of `new` that are not there are fetched, others are 422."""
+        missing = [target for target, entry in files.items() if "url" in entry]
+        fetched, details = {}, []
+        for target in missing:
+            if self.fetch is None or target not in new:
+                details.append(_missing(target, urls[target]))
+                continue
+            try:
+                fetched[target] = _entry(self.fetch(blob_path(model, target), urls[target]))
+            except (SourceError, CopyError) as error:
+                details.append({"pointer": pointer(("model_files", target)), "detail": str(error)})
+        if details:
+            raise invalid(details)
+        return {**files, **fetched}
+
+    def url(self, model: ModelId, target: str) -> str:
+        """Where a reader gets the file: storage's own link, or ours."""
+        return self.storage.link(blob_path(model, target), hours=self.hours) or self.base + file_path(model, target)
+
+    def _is_own(self, model: ModelId, target: str, url: str) -> bool:
+        """Whether the URL is that of this very file, in storage or at this endpoint; a query does not count."""
+        given, storage, here = urlsplit(url), urlsplit(self.storage.url), urlsplit(self.base)
+        stored = f"{unquote(storage.path).rstrip('/')}/{blob_path(model, target)}"
+        served = here.path.rstrip("/") + unquote(file_path(model, target))
+        path = unquote(given.path)
+        return (_place(given) == _place(storage) and path == stored) or (
+            given.scheme in ("http", "https") and given.netloc.lower() == here.netloc.lower() and path == served
+        )
+
+
+def _place(url: SplitResult) -> tuple[str, str]:
+    return url.scheme.lower(), url.netloc.lower()
+
+
+def _entry(blob: Blob) -> Json:
+    return {"sha256": blob.sha256, "size": blob.size}
+
+
+def _known(record: Record | None, target: str, url: str) -> Json:
+    if record is not None and record.sources.get(target) == url:
+        return record.entry(target) or {"url": url}
+    return {"url": url}
+
+
+def _unverified(target: str, blob: Blob | None) -> Detail:
+    state = "is not there" if blob is None else "has no verified digest there"
+    detail = f"the URL is in private storage, and the file {state}"
+    return {"pointer": pointer(("model_files", target)), "detail": detail, "rule": "file-missing"}
+
+
+def _missing(target: str, url: str) -> Detail:
+    detail = f"the file is not in private storage, and is not fetched from {without_query(url)}"
+    return {"pointer": pointer(("model_files", target)), "detail": detail, "rule": "file-missing"}

@@ -1,0 +1,105 @@
+"""One record, what a list of them is narrowed down to, and their order."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from registry.descriptor import Content, Lifecycle, Type
+from registry.identity import ModelId, parse_model_id, version_order
+from registry.wire import Json, digest
+
+PAGE = 100  # records of one answer, unless the request says otherwise
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What is to be stored for one version."""
+
+    model: ModelId
+    sections: Json  # canonical: defaults filled in, files by sha256 and size, packages by target, no password
+    provenance: Json
+    sources: Mapping[str, str]  # target → URL without query, of the files that the endpoint itself fetched
+    generation: int | None  # of the lock under which the request was made, where it says
+
+    @property
+    def lifecycle(self) -> Json:
+        """The lifecycle with its defaults, as `provenance` tells it."""
+        return Lifecycle.model_validate(self.provenance.get("lifecycle") or {}).model_dump()
+
+
+@dataclass(frozen=True)
+class Record(Draft):
+    """What is stored for one version; times are UTC, ISO 8601."""
+
+    etag: str  # quoted, strong
+    created: str
+    updated: str
+    is_removed: bool
+
+    @property
+    def is_private(self) -> bool:
+        """Whether only holders of a token may know of it."""
+        return bool(self.sections["model_config"]["private"])
+
+    def entry(self, target: str) -> Json | None:
+        """`{sha256, size}` of one file."""
+        found: Json | None = self.sections["model_files"].get(target)
+        return found
+
+
+class Filters(BaseModel):
+    """What a list is narrowed down to; withdrawn versions are in it only where `state` asks for them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str | None = None
+    version: str | None = None
+    type: Type | None = None
+    input_type: Content | None = None
+    output_type: Content | None = None
+    language: str | None = Field(None, description="canonical key or tag, of input or output")
+    license: str | None = None
+    trainable: bool | None = None
+    state: Literal["active", "deprecated", "withdrawn"] | None = None
+    q: str | None = Field(None, max_length=200, description="part of name or description, in any case")
+    limit: int = Field(PAGE, ge=1, le=1000)
+    cursor: str | None = Field(None, description="from the `Link` of the page before")
+
+
+def is_same(one: Json, other: Json) -> bool:
+    """Whether two canonical values are one: numbers keep their kind, the order of keys does not count."""
+    return digest(one) == digest(other)
+
+
+def make_cursor(model: ModelId) -> str:
+    """The opaque name of a place in the order of records."""
+    return base64.urlsafe_b64encode(str(model).encode()).decode().rstrip("=")
+
+
+def parse_cursor(cursor: str) -> ModelId:
+    """The version after which the page starts; raises ValueError."""
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError) as error:
+        raise ValueError("this is not a cursor") from error
+    model = parse_model_id(text)
+    if model is None:
+        raise ValueError("this is not a cursor")
+    return model
+
+
+def sortable(version: str) -> str:
+    """Text that sorts, byte by byte, as `version_order` sorts the version."""
+    public, local, spelled = version_order(version)
+    return f"{_sortable_runs(public)} {_sortable_runs(local)} {spelled}"
+
+
+def _sortable_runs(runs: Any) -> str:
+    # Letters rank below numbers, as their -1 does; digits are led by how many they are; a blank ends a word first.
+    return "".join(f"{rank}1{len(str(n)):02}{n}" if n >= 0 else f"{rank}0{word} " for rank, n, word in runs)

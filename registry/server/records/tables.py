@@ -1,0 +1,114 @@
+"""The tables of the records, and how SQLite is opened so that several threads and processes can use them."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, BigInteger, Connection, Engine, ForeignKeyConstraint, Index, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+_WAIT = 30_000  # milliseconds that a writer waits for another
+
+
+class Table(DeclarativeBase):
+    """What all tables share: how Python types are stored."""
+
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        dict[str, Any]: JSON,
+        list[str]: JSON,
+        dict[str, str]: JSON,
+        int: BigInteger,
+    }
+
+
+class InstanceRow(Table):
+    """The one row that names this database."""
+
+    __tablename__ = "instance"
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    token: Mapped[str]
+
+
+class VersionRow(Table):
+    """One version: the sections as canonical JSON, and beside them what lists are filtered and ordered by."""
+
+    __tablename__ = "versions"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True)
+    rank: Mapped[str]  # the version as text that sorts
+    type: Mapped[str]
+    description: Mapped[str]
+    private: Mapped[bool]
+    trainable: Mapped[bool]
+    num_params: Mapped[int]
+    license: Mapped[str | None]
+    state: Mapped[str]
+    configuration: Mapped[dict[str, Any]]  # model_config without passwords; that name is pydantic's
+    metainfo: Mapped[dict[str, Any]]
+    files: Mapped[dict[str, Any]]  # target → sha256, size
+    packages: Mapped[list[str]]  # targets
+    sources: Mapped[dict[str, str]]  # target → URL without query, of files that the endpoint fetched
+    provenance: Mapped[dict[str, Any]]
+    generation: Mapped[int]  # the highest that has written this record
+    etag: Mapped[str]
+    created: Mapped[str]
+    updated: Mapped[str]
+    __table_args__ = (
+        Index("versions_by_order", "name", "rank"),
+        Index("versions_by_generation", "generation"),
+    )
+
+
+def _of_version() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(["name", "version"], ["versions.name", "versions.version"])
+
+
+class FacetRow(Table):
+    """One value by which a version is found: an input or output type, or a language."""
+
+    __tablename__ = "facets"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+    __table_args__ = (_of_version(), Index("facets_by_value", "kind", "value"))
+
+
+class PasswordRow(Table):
+    """A secret of one environment, apart from the record so that no answer can hold it."""
+
+    __tablename__ = "passwords"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True)
+    environment: Mapped[str] = mapped_column(primary_key=True)
+    password: Mapped[str]
+    __table_args__ = (_of_version(),)
+
+
+def make_engine(url: str) -> Engine:
+    """An engine over the database file, which only its owner may read; file and folder are made."""
+    path = Path(make_url(url).database or "")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    with closing(sqlite3.connect(path, timeout=_WAIT / 1000)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")  # kept in the file: readers and a writer do not wait
+    # Parameters hold passwords: they stay out of error messages.
+    engine = create_engine(url, hide_parameters=True)
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _configure(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
+    connection.execute(f"PRAGMA busy_timeout = {_WAIT}")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin(connection: Connection) -> None:
+    is_writer = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")

@@ -1,0 +1,153 @@
+"""`[tool.registry]` in pyproject.toml and the environment: read here alone, and handed down as values."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from registry.errors import SettingsError
+from registry.finding import Severity
+from registry.policy import Policy
+from registry.rules import RULES
+
+_SAS = re.compile(r"REGISTRY_SOURCE_SAS_([A-Z0-9]+)")
+_PASSWORD = re.compile(r"REGISTRY_DOCKER_PASSWORD_([A-Z0-9_]+)")
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What the environment holds and no output may show."""
+
+    token: str | None = field(default=None, repr=False)  # of the endpoint
+    storage_key: str | None = field(default=None, repr=False)
+    storage_sas: str | None = field(default=None, repr=False)
+    source_sas: Mapping[str, str] = field(default_factory=dict, repr=False)  # account in lower case → SAS without `?`
+    docker_passwords: Mapping[str, str] = field(default_factory=dict, repr=False)  # TEAM → password
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting with its default."""
+
+    models: str = "models"
+    storage: str = ".registry/storage"
+    endpoint: str = ""  # empty: the embedded one
+    policy: Policy = field(default_factory=Policy)
+    credentials: Credentials = field(default_factory=Credentials)
+    database: str = ""  # empty: SQLite at .registry/registry.db
+
+
+def parse_settings(
+    pyproject: str | None, environment: Mapping[str, str], *, source: str = "pyproject.toml"
+) -> Settings:
+    """The settings of a pyproject.toml (None: there is none) and an environment; raises SettingsError."""
+    table = _table(pyproject, source)
+    _check_keys(table, "tool.registry", ("models", "storage", "endpoint", "policy", "severity"))
+    policy = parse_policy(table)
+    return Settings(
+        models=_models(table),
+        storage=environment.get("REGISTRY_STORAGE") or _get(table, "storage", str, Settings.storage),
+        endpoint=(environment.get("REGISTRY_ENDPOINT") or _get(table, "endpoint", str, "")).rstrip("/"),
+        policy=policy,
+        credentials=_credentials(environment),
+        database=environment.get("REGISTRY_DATABASE", ""),
+    )
+
+
+def parse_policy(table: Mapping[str, Any]) -> Policy:
+    """The policy in a `[tool.registry]` table; raises SettingsError."""
+    policy = _get(table, "policy", dict, {})
+    where = "tool.registry.policy"
+    _check_keys(policy, where, [name for name in Policy.__dataclass_fields__ if name != "severity"])
+    pins = _get(policy, "pins", str, "required", where)
+    if pins not in ("required", "warn", "off"):
+        raise SettingsError(f'[{where}] pins = "{pins}" is not one of "required", "warn", "off"')
+    return Policy(
+        pins=pins,
+        sources=_sources(_get(policy, "sources", list, [], where)),
+        docker_registries=_strings(_get(policy, "docker_registries", dict, {}, where), f"{where}.docker_registries"),
+        allow_loopback=_get(policy, "allow_loopback", bool, False, where),
+        sas_hours=_sas_hours(_get(policy, "sas_hours", int, 24, where)),
+        public_reads=_get(policy, "public_reads", bool, False, where),
+        severity=_severities(_get(table, "severity", dict, {})),
+    )
+
+
+def _table(pyproject: str | None, source: str) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(pyproject or "")
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(
+            f"{source} is not TOML: {error}", hint="correct the file; git shows what changed"
+        ) from error
+    tool = document.get("tool", {})
+    table = tool.get("registry", {}) if isinstance(tool, dict) else {}
+    if not isinstance(table, dict):
+        raise SettingsError(f"{source}: [tool.registry] is not a table")
+    return table
+
+
+def _check_keys(table: Mapping[str, Any], where: str, known: Any) -> None:
+    for key in table:
+        if key not in known:
+            near = get_close_matches(key, list(known), 1)
+            hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}"
+            raise SettingsError(f"[{where}] has no key `{key}`", hint=hint)
+
+
+def _get(table: Mapping[str, Any], key: str, kind: type, default: Any, where: str = "tool.registry") -> Any:
+    value = table.get(key, default)
+    if type(value) is not kind:
+        raise SettingsError(
+            f"[{where}] {key} is {type(value).__name__}, not {kind.__name__}", hint=f"for example: {key} = {default!r}"
+        )
+    return value
+
+
+def _models(table: Mapping[str, Any]) -> str:
+    models: str = _get(table, "models", str, Settings.models)
+    if not re.fullmatch(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*", models) or ".." in models.split("/"):
+        raise SettingsError(f'[tool.registry] models = "{models}" is not a folder of the repository')
+    return models
+
+
+def _sources(prefixes: list[Any]) -> tuple[str, ...]:
+    for prefix in prefixes:
+        if not isinstance(prefix, str) or not re.match(r"https?://[^/?#@]+", prefix) or re.search(r"[?#@]", prefix):
+            hint = 'for example: sources = ["https://account.blob.core.windows.net/uploads/"]'
+            raise SettingsError(f"[tool.registry.policy] sources: {prefix!r} is not a URL prefix", hint=hint)
+    return tuple(prefixes)
+
+
+def _sas_hours(hours: int) -> int:
+    if not 1 <= hours <= 24 * 7:  # a user delegation SAS lives seven days at most
+        raise SettingsError(f"[tool.registry.policy] sas_hours = {hours} is not between 1 and 168")
+    return hours
+
+
+def _strings(table: Mapping[str, Any], where: str) -> Mapping[str, str]:
+    return {key: _get(table, key, str, "", where) for key in table}
+
+
+def _severities(table: Mapping[str, Any]) -> Mapping[str, str]:
+    _check_keys(table, "tool.registry.severity", tuple(RULES))
+    severities = _strings(table, "tool.registry.severity")
+    for rule, severity in severities.items():
+        if severity not in {*Severity, "off"}:
+            raise SettingsError(f'[tool.registry.severity] {rule} = "{severity}" is not error, warning, notice or off')
+    return severities
+
+
+def _credentials(environment: Mapping[str, str]) -> Credentials:
+    matches = [(value, _SAS.fullmatch(key), _PASSWORD.fullmatch(key)) for key, value in environment.items() if value]
+    return Credentials(
+        token=environment.get("REGISTRY_TOKEN") or None,
+        storage_key=environment.get("AZURE_STORAGE_KEY") or None,
+        storage_sas=environment.get("AZURE_STORAGE_SAS_TOKEN") or None,
+        source_sas={sas.group(1).lower(): value.lstrip("?") for value, sas, _ in matches if sas},
+        docker_passwords={team.group(1): value for value, _, team in matches if team},
+    )

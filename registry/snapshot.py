@@ -1,0 +1,148 @@
+"""All descriptors of one commit (or of the working tree) as one value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from registry.finding import Finding, Place
+from registry.identity import ModelId, folder_of, model_of
+from registry.yaml12 import Node, parse_yaml, place_of, to_value, too_large
+
+if TYPE_CHECKING:
+    from registry.descriptor import Descriptor, Removal
+
+DESCRIPTOR = "model.yaml"
+SYMLINK, SUBMODULE = "120000", "160000"
+
+
+class TreeFile(NamedTuple):
+    """One file of a tree; `content` is gathered where a rule reads it: descriptors, and files of a pointer's size."""
+
+    path: str  # in the repository
+    mode: str  # git's, octal digits
+    oid: str  # git's id of the bytes; empty in the working tree
+    size: int  # bytes
+    content: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version as its folder describes it; neither descriptor nor removal where it cannot be read."""
+
+    id: ModelId
+    path: str  # of the descriptor
+    files: Mapping[str, TreeFile] = field(default_factory=dict)  # beside the descriptor, by path in the folder
+    node: Node | None = None
+    descriptor: Descriptor | None = None
+    removal: Removal | None = None
+    problems: tuple[Mapping[str, Any], ...] = ()  # pydantic's, to be said in our words
+    findings: tuple[Finding, ...] = ()  # of the writing
+
+    def place(self, *keys: str | int, at_key: bool = False) -> Place:
+        """Where the value at `keys` (or its key) stands; the nearest node above it where there is none."""
+        if self.node is None:
+            return Place(self.path, field=".".join(map(str, keys)))
+        return place_of(self.node, self.path, keys, at_key=at_key)
+
+    def value(self, *keys: str | int) -> str | None:
+        """The text at `keys`, which may go through lists; None where there is none."""
+        if keys and isinstance(keys[-1], int):
+            return dict(self.texts(*map(str, keys[:-1]))).get(keys[-1])
+        return self.text(*map(str, keys))
+
+    def keys(self, *keys: str) -> list[str]:
+        """The keys of the mapping at `keys`, also of a descriptor that is wrong elsewhere; none where there is none."""
+        found = self._at(keys)
+        return list(found) if isinstance(found, dict) else []
+
+    def text(self, *keys: str) -> str | None:
+        """The text at `keys`; None where there is none."""
+        found = self._at(keys)
+        return str(found) if isinstance(found, str) else None
+
+    def texts(self, *keys: str) -> list[tuple[int, str]]:
+        """The texts in the list at `keys`, each with its index."""
+        found = self._at(keys)
+        items = enumerate(found) if isinstance(found, list) else ()
+        return [(index, str(item.value)) for index, item in items if isinstance(item.value, str)]
+
+    def source(self, target: str) -> str | None:
+        """Where a target's bytes come from, in the short form or the long one."""
+        return self.text("model_files", target) or self.text("model_files", target, "source")
+
+    def local(self, target: str) -> str | None:
+        """The path beside the descriptor that a target is taken from; None for a remote source."""
+        source = self.source(target)
+        return source[2:] if source is not None and source.startswith("./") else None
+
+    def _at(self, keys: tuple[str, ...]) -> Any:
+        value: Any = self.node.value if self.node else None
+        for key in keys:
+            value = value[key].node.value if isinstance(value, dict) and key in value else None
+        return value
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The versions of a tree, and the files under the models' folder that belong to none."""
+
+    models: str  # the models' folder
+    versions: Mapping[ModelId, Version]
+    strays: tuple[TreeFile, ...] = ()
+
+
+def make_snapshot(files: Iterable[TreeFile], models: str) -> Snapshot:
+    """The snapshot of these files; what is wrong with one version stays with that version."""
+    folders: dict[ModelId, dict[str, TreeFile]] = {}
+    strays: list[TreeFile] = []
+    for file in files:
+        model = model_of(file.path, models)
+        if model is None:
+            strays.append(file)
+        else:
+            folders.setdefault(model, {})[file.path.removeprefix(f"{folder_of(model, models)}/")] = file
+    versions = {model: parse_version(model, models, found) for model, found in sorted(folders.items())}
+    return Snapshot(models, versions, tuple(strays))
+
+
+def parse_version(model: ModelId, models: str, files: Mapping[str, TreeFile]) -> Version:
+    """The version in one folder; `files` by path in the folder, the descriptor with its content."""
+    path = f"{folder_of(model, models)}/{DESCRIPTOR}"
+    beside = {name: file for name, file in files.items() if name != DESCRIPTOR}
+    file = files.get(DESCRIPTOR)
+    if file is None or file.mode in (SYMLINK, SUBMODULE):
+        return Version(model, path, files)
+    if file.content is None:
+        return Version(model, path, beside, findings=(too_large(path, file.size),))
+    node, findings = parse_yaml(path, file.content)
+    if node is None:
+        return Version(model, path, beside, findings=tuple(findings) or (_empty(path),))
+    descriptor, removal, problems = _validate(node)
+    return Version(model, path, beside, node, descriptor, removal, problems, tuple(findings))
+
+
+def _empty(path: str) -> Finding:
+    return Place(path).finding(
+        "not-a-mapping", "is empty. Write the sections `model_config`, `model_files`, `model_metainfo`"
+    )
+
+
+def _validate(node: Node) -> tuple[Descriptor | None, Removal | None, tuple[Mapping[str, Any], ...]]:
+    from pydantic import ValidationError
+
+    from registry.descriptor import Descriptor, Removal
+
+    value = to_value(node)
+    try:
+        if _is_removal(value):
+            return None, Removal.model_validate(value), ()
+        return Descriptor.model_validate(value), None, ()
+    except ValidationError as error:
+        return None, None, tuple(error.errors(include_url=False, include_context=True))
+
+
+def _is_removal(value: Any) -> bool:
+    lifecycle = value.get("lifecycle") if isinstance(value, dict) else None
+    return isinstance(lifecycle, dict) and lifecycle.get("state") == "removed"

@@ -1,0 +1,97 @@
+"""HTTP: one kind of session for everything that is not storage. The only import of requests."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import NewConnectionError
+from urllib3.util import Retry
+
+TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two bytes
+RETRIES = 4  # with 0.3 s, doubled each time and jittered: about 5 s in all
+_RETRIED = (429, 500, 502, 503, 504)
+_SIGNED = re.compile(r"(https?://[^\s?'\"<>]+)\?[^\s'\"<>]*")
+_SECRET = re.compile(r"(?i)\b(sig|token|bearer|accountkey|password)([=: ]+)[^\s&'\"<>]+")
+
+
+def redact(text: str) -> str:
+    """The text without the queries of URLs and without anything that looks like a signature or a token."""
+    return _SECRET.sub(r"\1\2***", _SIGNED.sub(r"\1", text))
+
+
+def make_session(*, public_only: bool, allow_loopback: bool = False, retries: int = RETRIES) -> requests.Session:
+    """A session that retries 429, 5xx and dropped connections with growing pauses, and honours Retry-After.
+
+    With `public_only` a connection to an address that is not public is refused when it is made, whatever the name
+    resolved to before.
+    """
+    retry = Retry(
+        total=retries,
+        backoff_factor=0.3,
+        backoff_jitter=0.3,
+        status_forcelist=_RETRIED,
+        allowed_methods=None,  # all of ours may be sent twice
+        raise_on_status=False,
+        redirect=0,
+    )
+    adapter = _PublicAdapter(retry, allow_loopback=allow_loopback) if public_only else HTTPAdapter(max_retries=retry)
+    session = requests.Session()
+    session.trust_env = not public_only  # a proxy would connect in our place, to any address
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def is_public(address: str, *, allow_loopback: bool = False) -> bool:
+    """Whether an address belongs to the public network, in whatever notation it is embedded."""
+    ip = ipaddress.ip_address(address.split("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        embedded = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
+        ip = embedded or ip
+    if allow_loopback and str(ip) == "127.0.0.1":
+        return True
+    return ip.is_global and not ip.is_multicast
+
+
+class _PublicAdapter(HTTPAdapter):
+    """Looks at the address that a socket is really connected to, before anything is sent."""
+
+    def __init__(self, retry: Retry, *, allow_loopback: bool) -> None:
+        self._allow_loopback = allow_loopback
+        super().__init__(max_retries=retry)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _public_pools(allow_loopback=self._allow_loopback)
+
+
+def _public_pools(*, allow_loopback: bool) -> dict[str, type[HTTPConnectionPool]]:
+    def checked(connection: HTTPConnection, connected: socket.socket) -> socket.socket:
+        address = connected.getpeername()[0]
+        if not is_public(address, allow_loopback=allow_loopback):
+            connected.close()
+            raise NewConnectionError(connection, f"{connection.host} is at {address}, which is not public")
+        return connected
+
+    class PlainConnection(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return checked(self, super()._new_conn())
+
+    class SecureConnection(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return checked(self, super()._new_conn())
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = PlainConnection
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = SecureConnection
+
+    return {"http": PlainPool, "https": SecurePool}

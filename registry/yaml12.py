@@ -1,0 +1,294 @@
+"""YAML 1.2 core with the place of every node, for files written by strangers.
+
+Built from parser events, because libyaml's own composer recurses and its documents may refer to themselves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from registry.finding import Finding, Place
+from registry.identity import UNPRINTABLE
+
+MAX_BYTES = 256 * 1024
+MAX_DEPTH = 20
+
+_NULL = {"", "~", "null", "Null", "NULL"}
+_BOOLS = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
+_INT = re.compile(r"[-+]?[0-9]{1,100}")  # longer ones stay text: no field of ours wants them
+_OCTAL = re.compile(r"0o[0-7]{1,100}")
+_HEX = re.compile(r"0x[0-9a-fA-F]{1,100}")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]{1,400}|[0-9]{1,400}(?:\.[0-9]{0,400})?)(?:[eE][-+]?[0-9]{1,10})?")
+_NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+
+_CONFLICT = re.compile(r"^(?:<{7}|>{7}|\|{7})(?: |$)|^={7}$", re.MULTILINE)
+_TABBED = re.compile(r"^[ ]*\t[ \t]*(?=[^ \t\r\n])", re.MULTILINE)
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+
+
+class Plain(str):
+    """An unquoted scalar that could be more than text: `value` is what YAML 1.2 core makes of it."""
+
+    __slots__ = ("value",)
+    value: bool | int | float
+
+    def __new__(cls, text: str, value: bool | int | float) -> Plain:  # noqa: FBT001 - a value, not a flag
+        plain = super().__new__(cls, text)
+        plain.value = value
+        return plain
+
+
+@dataclass(slots=True)
+class Node:
+    """One node: `value` is a str, a Plain, None, a list of nodes, or a dict of key → Entry."""
+
+    line: int
+    column: int
+    value: Any
+
+
+@dataclass(slots=True)
+class Entry:
+    """A key of a mapping with its own place, and the node it names."""
+
+    key: Node
+    node: Node
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Events to nodes, without recursion; what is wrong is collected and reading goes on where it can."""
+
+    path: str
+    findings: list[Finding] = field(default_factory=list)
+    blocks: list[range] = field(default_factory=list)  # lines of literal and folded scalars
+
+    def report(self, rule: str, mark: Any, message: str, **more: str) -> None:
+        self.findings.append(Place(self.path, mark.line + 1, mark.column + 1).finding(rule, message, **more))
+
+
+def parse_yaml(path: str, data: bytes) -> tuple[Node | None, list[Finding]]:
+    """The document in `data` as nodes, and what is wrong with its writing; no node where it cannot be read."""
+    text, findings = _decode(path, data)
+    if text is None:
+        return None, findings
+    reader = _Reader(path, findings)
+    root = _read(reader, text)
+    _report_tabs(reader, text)
+    return (None if any(f.rule in _FATAL for f in reader.findings) else root), reader.findings
+
+
+_FATAL = {"too-deep", "anchor", "yaml-syntax", "several-documents", "conflict-marker", "tab-indentation", "tag"}
+
+
+def too_large(path: str, size: int) -> Finding:
+    """The finding for a file of `size` bytes that is not read at all."""
+    message = f"is {size:,} bytes; at most {MAX_BYTES:,} are read. Move long texts to the index page"
+    return Place(path).finding("descriptor-too-large", message)
+
+
+def is_lfs_pointer(data: bytes) -> bool:
+    """Whether the bytes stand in for a file kept in Git LFS."""
+    return data.startswith(_LFS_POINTER)
+
+
+def to_value(node: Node) -> Any:
+    """The node without places: dict, list, str, Plain or None."""
+    if isinstance(node.value, dict):
+        return {key: to_value(entry.node) for key, entry in node.value.items()}
+    if isinstance(node.value, list):
+        return [to_value(item) for item in node.value]
+    return node.value
+
+
+def place_of(root: Node, path: str, keys: tuple[str | int, ...], *, at_key: bool = False) -> Place:
+    """Where the value at `keys` stands (or its key); the nearest node above it where there is none."""
+    node, key_node = root, root
+    for key in keys:
+        if isinstance(node.value, dict) and key in node.value:
+            entry = node.value[key]
+            node, key_node = entry.node, entry.key
+        elif isinstance(node.value, list) and isinstance(key, int) and key < len(node.value):
+            node = key_node = node.value[key]
+        else:
+            break
+    where = key_node if at_key else node
+    return Place(path, where.line, where.column, ".".join(map(str, keys)))
+
+
+def _decode(path: str, data: bytes) -> tuple[str | None, list[Finding]]:
+    if len(data) > MAX_BYTES:
+        return None, [too_large(path, len(data))]
+    if is_lfs_pointer(data):
+        message = (
+            "is a Git LFS pointer, not a descriptor. Take `model.yaml` out of LFS: `git lfs untrack` and add it again"
+        )
+        return None, [Place(path).finding("lfs-pointer", message)]
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        return None, [_undecodable(path, data, error.start)]
+    return text, list(_character_findings(path, text))
+
+
+def _undecodable(path: str, data: bytes, start: int) -> Finding:
+    before = data[:start]
+    line = before.count(b"\n") + 1
+    column = len(before[before.rfind(b"\n") + 1 :].decode(errors="replace")) + 1
+    message = f"byte 0x{data[start]:02x} is not UTF-8. Save the file as UTF-8"
+    return Place(path, line, column).finding("invalid-utf8", message)
+
+
+def _character_findings(path: str, text: str) -> Iterator[Finding]:
+    if text.startswith("\ufeff"):
+        yield Place(path).finding(
+            "byte-order-mark", "starts with a byte order mark. Save the file as UTF-8 without BOM"
+        )
+    for match in _first(UNPRINTABLE.finditer(text), 20):
+        message = f"U+{ord(match.group()):04X} is a control or bidirectional character. Take it out"
+        yield _at(path, text, match.start()).finding("control-character", message)
+    for match in _first(_CONFLICT.finditer(text), 20):
+        message = f"`{match.group().strip()}` is left of a merge. Keep one side and take the markers out"
+        yield _at(path, text, match.start()).finding("conflict-marker", message)
+
+
+def _first(matches: Iterator[re.Match[str]], count: int) -> Iterator[re.Match[str]]:
+    return (match for match, _ in zip(matches, range(count), strict=False))
+
+
+def _at(path: str, text: str, index: int) -> Place:
+    return Place(path, text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index))
+
+
+def _report_tabs(reader: _Reader, text: str) -> None:
+    """Tabs that indent; the parser's own complaint about what they broke gives way to ours, at the tab."""
+    inside = {line for block in reader.blocks for line in block}
+    places = [_at(reader.path, text, match.start()) for match in _first(_TABBED.finditer(text), 20)]
+    tabs = [p.finding("tab-indentation", "a tab indents this line. Use spaces") for p in places if p.line not in inside]
+    if tabs:
+        reader.findings[:] = [f for f in reader.findings if f.rule != "yaml-syntax" or f.line < tabs[0].line] + tabs
+
+
+def _read(reader: _Reader, text: str) -> Node | None:
+    import yaml  # not needed by those who only want the types of this module
+
+    try:
+        return _build(reader, yaml.parse(text, Loader=yaml.CSafeLoader))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = " ".join(filter(None, (error.context, error.problem)))
+        if mark is not None:
+            reader.report("yaml-syntax", mark, f"is not YAML: {problem}")
+    except yaml.YAMLError as error:  # the reader's complaint about a character has no mark
+        if not reader.findings:
+            place = Place(reader.path)
+            reader.findings.append(place.finding("yaml-syntax", f"is not YAML: {str(error).splitlines()[0]}"))
+    return None
+
+
+def _build(reader: _Reader, events: Iterator[Any]) -> Node | None:
+    import yaml
+
+    root: Node | None = None
+    stack: list[tuple[Node, Node | None]] = []  # open collection, and the key that waits for its value
+    for event in events:
+        if isinstance(event, yaml.DocumentStartEvent) and root is not None:
+            reader.report("several-documents", event.start_mark, "starts a second document. Keep one")
+            return None
+        if isinstance(event, yaml.NodeEvent) and not _is_allowed(reader, event):
+            return None
+        if isinstance(event, yaml.CollectionEndEvent):
+            stack.pop()
+        elif isinstance(event, yaml.NodeEvent):
+            node = _node(reader, event)
+            root = root or node
+            if stack:
+                stack[-1] = _attach(reader, *stack[-1], node)
+            if isinstance(event, yaml.CollectionStartEvent):
+                stack.append((node, None))
+                if len(stack) > MAX_DEPTH:
+                    reader.report("too-deep", event.start_mark, f"nests deeper than {MAX_DEPTH} levels")
+                    return None
+    return root
+
+
+def _is_allowed(reader: _Reader, event: Any) -> bool:
+    """Report anchors, aliases and tags; reading cannot go on after an alias, so it stops at any of them."""
+    if event.anchor is not None:
+        what = "alias" if type(event).__name__ == "AliasEvent" else "anchor"
+        reader.report("anchor", event.start_mark, f"`{event.anchor}` is an {what}. Write the value out in each place")
+        return False
+    if getattr(event, "tag", None) is not None:
+        reader.report("tag", event.start_mark, f"`{event.tag}` is a YAML tag. Take it out: types follow from the keys")
+        return False
+    return True
+
+
+def _node(reader: _Reader, event: Any) -> Node:
+    line, column = event.start_mark.line + 1, event.start_mark.column + 1
+    kind = type(event).__name__
+    if kind == "MappingStartEvent":
+        return Node(line, column, {})
+    if kind == "SequenceStartEvent":
+        return Node(line, column, [])
+    if event.style in ("|", ">"):
+        reader.blocks.append(range(line + 1, event.end_mark.line + 2))
+    elif event.style == '"' and (hidden := UNPRINTABLE.search(event.value)):
+        code = f"U+{ord(hidden.group()):04X}"
+        reader.report(
+            "control-character", event.start_mark, f"an escape stands for {code}, a control character. Take it out"
+        )
+    return Node(line, column, _scalar(event.value) if event.implicit[0] else event.value)
+
+
+def _scalar(text: str) -> str | None:
+    """What YAML 1.2 core makes of an unquoted scalar."""
+    if text in _NULL:
+        return None
+    if text in _BOOLS:
+        return Plain(text, _BOOLS[text])
+    if _INT.fullmatch(text):
+        return Plain(text, int(text))
+    if _OCTAL.fullmatch(text):
+        return Plain(text, int(text[2:], 8))
+    if _HEX.fullmatch(text):
+        return Plain(text, int(text[2:], 16))
+    if _FLOAT.fullmatch(text) or _NOT_FINITE.fullmatch(text):
+        return Plain(text, float(text.lower().replace(".inf", "inf").replace(".nan", "nan")))
+    return text
+
+
+def _attach(reader: _Reader, parent: Node, key: Node | None, node: Node) -> tuple[Node, Node | None]:
+    """Put the node into its parent; returns the parent and the key that now waits."""
+    if isinstance(parent.value, list):
+        parent.value.append(node)
+        return parent, None
+    if key is None:
+        return parent, node
+    name = _key_name(reader, key)
+    if name in parent.value:
+        first = parent.value[name].key.line
+        reader.findings.append(
+            Place(reader.path, key.line, key.column, name).finding(
+                "duplicate-key", f"`{name}` stands here and in line {first}. Keep one of the two", found=name
+            )
+        )
+    elif name is not None:
+        parent.value[name] = Entry(key, node)
+    return parent, None
+
+
+def _key_name(reader: _Reader, key: Node) -> str:
+    if isinstance(key.value, str):
+        if key.value == "<<":
+            place = Place(reader.path, key.line, key.column)
+            reader.findings.append(place.finding("anchor", "`<<` is a merge key. Write the keys out"))
+        return str(key.value)
+    if key.value is None:
+        return ""
+    place = Place(reader.path, key.line, key.column)
+    reader.findings.append(place.finding("wrong-type", "a list or mapping is used as a key. Use text"))
+    return f"{key.line}:{key.column}"
