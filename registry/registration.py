@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,8 +32,6 @@ OUTCOMES: tuple[Outcome, ...] = (
     "registered", "amended", "removed", "repaired", "refused", "failed", "missing", "unchanged"
 )  # fmt: skip
 _DONE: Mapping[str, Outcome] = {"register": "registered", "amend": "amended", "repair": "repaired", "remove": "removed"}
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -224,7 +221,6 @@ class Registrar:
             "run": self.run,
         }
         self.ledger.write_receipt(model, task.receipt, facts)
-        log.info("%s %s", _DONE[task.item.action], model)
 
     def _provenance(self, subject: Subject) -> Json:
         folder = folder_of(subject.id, self.models)

@@ -42,16 +42,19 @@ def settings_at(repository: Repository, commit: str | None) -> Settings:
     return parse_settings(text, os.environ, source=source)
 
 
-def open_storage(repository: Repository, settings: Settings) -> Storage:
-    """Private storage: a folder in the repository unless a URL is set."""
+@contextmanager
+def open_storage(repository: Repository, settings: Settings) -> Iterator[Storage]:
+    """Private storage for the time of the block: a folder in the repository unless a URL is set."""
     if "://" in settings.storage:
         from registry.storage.azure import AzureContainer
 
         key, sas = settings.credentials.storage_key, settings.credentials.storage_sas
-        return AzureContainer(settings.storage, key=key, sas=sas)
-    from registry.storage.folder import Folder
+        with AzureContainer(settings.storage, key=key, sas=sas) as container:
+            yield container
+    else:
+        from registry.storage.folder import Folder
 
-    return Folder(repository.root / settings.storage)
+        yield Folder(repository.root / settings.storage)
 
 
 def now() -> datetime:
@@ -69,36 +72,37 @@ def check_reachable(settings: Settings) -> None:
         )
 
 
-def make_run(
+@contextmanager
+def open_run(
     repository: Repository,
     settings: Settings,
     *,
     jobs: int = 8,
     fetch: bool = False,
     on_result: Callable[[Result], None] = _ignore,
-) -> Run:
-    """One run of plan or reconcile, with everything that the settings name."""
+) -> Iterator[Run]:
+    """One run of plan or reconcile, with everything that the settings name open for the time of the block."""
     from registry.ledger import Ledger
     from registry.planning import Planner
     from registry.reconcile import Run
 
     check_reachable(settings)
-    storage = open_storage(repository, settings)
-    ledger = Ledger(storage, now)
-    return Run(
-        repository=repository,
-        storage=storage,
-        planner=Planner(repository, ledger, settings.models, settings.policy, jobs),
-        ledger=ledger,
-        where=_where(repository, settings),
-        connect=connector(repository, settings, storage),
-        registrar=_registrars(repository, settings, storage, ledger),
-        clock=now,
-        models=settings.models,
-        jobs=jobs,
-        fetch=fetch,
-        on_result=on_result,
-    )
+    with open_storage(repository, settings) as storage:
+        ledger = Ledger(storage, now)
+        yield Run(
+            repository=repository,
+            storage=storage,
+            planner=Planner(repository, ledger, settings.models, settings.policy, jobs),
+            ledger=ledger,
+            where=_where(repository, settings),
+            connect=connector(repository, settings, storage),
+            registrar=_registrars(repository, settings, storage, ledger),
+            clock=now,
+            models=settings.models,
+            jobs=jobs,
+            fetch=fetch,
+            on_result=on_result,
+        )
 
 
 def _registrars(

@@ -14,14 +14,14 @@ from registry.cli.options import format_option
 @format_option("text", "json", "markdown")
 def plan(rev: str, form: str, *, full: bool, detailed_exitcode: bool) -> int:
     """Show what reconcile would do, and do nothing."""
-    from registry.cli.context import make_run, settings_at
+    from registry.cli.context import open_run, settings_at
     from registry.reconcile import preview
     from registry.report import json, markdown, text
     from registry.repository import Repository
 
     repository = Repository.here()
-    run = make_run(repository, settings_at(repository, repository.commit(rev)))
-    planned = preview(run, rev, full=full)
+    with open_run(repository, settings_at(repository, repository.commit(rev))) as run:
+        planned = preview(run, rev, full=full)
     pages = {
         "text": lambda: text.render_plan(planned),
         "json": lambda: json.render_plan(planned),

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--allow-rewind", is_flag=True, help="Accept a revision that does not follow the one converged last.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, metavar="N", help="Versions at once.")
 @click.option(
-    "--lock-timeout", type=click.FloatRange(0), default=60.0, show_default=True, metavar="SECONDS",
+    "--lock-timeout", type=click.FloatRange(0), default=90.0, show_default=True, metavar="SECONDS",
     help="How long to wait for another run.",
 )  # fmt: skip
 @format_option("text", "json", "markdown")
@@ -42,16 +42,16 @@ def reconcile(
     Copies and verifies the files of each version that changed, registers it, and writes a receipt. Done already means
     done: the same again does nothing. NAME/VERSION limits the run to some versions.
     """
-    from registry.cli.context import make_run, settings_at
+    from registry.cli.context import open_run, settings_at
     from registry.reconcile import reconcile as run_reconcile
     from registry.report import json, markdown, text
     from registry.repository import Repository
 
     repository = Repository.here()
     settings = settings_at(repository, repository.commit(rev))
-    run = make_run(repository, settings, jobs=jobs, fetch=fetch, on_result=_say)
     only = [_model_id(model) for model in models]
-    outcomes = run_reconcile(run, rev, only=only, full=full, allow_rewind=allow_rewind, timeout=lock_timeout)
+    with open_run(repository, settings, jobs=jobs, fetch=fetch, on_result=_say) as run:
+        outcomes = run_reconcile(run, rev, only=only, full=full, allow_rewind=allow_rewind, timeout=lock_timeout)
     pages = {
         "text": lambda: text.render_outcomes(outcomes),
         "json": lambda: json.render_outcomes(outcomes),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 from registry.checks import form, references
 from registry.descriptor import Descriptor
 from registry.finding import Severity, weigh
-from registry.identity import ModelId, name_problem, version_problem
+from registry.identity import UNPRINTABLE, ModelId, name_problem, version_problem
 from registry.policy import Policy
 from registry.server.problems import Detail, ProblemError, invalid, pointer
 from registry.snapshot import Version
@@ -25,6 +26,7 @@ MAX_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 32  # deeper than any body of ours, and far from where Python's own recursion ends
 _MAX_URL = 4096  # characters
 _MAX_GENERATION = 2**63 - 1  # what a column holds
+_NULL = re.compile("\0")  # the one character that some databases cannot hold
 _HIDDEN = "hidden"  # stands for a password wherever the sections are looked at
 
 # Those rules that look at the sections alone: a body has no folder, no local files and no sources in git.
@@ -85,7 +87,7 @@ def parse_body(model: ModelId, raw: bytes, policy: Policy) -> Body:
 def check_sections(value: Json, policy: Policy) -> tuple[Json | None, list[Detail]]:
     """The canonical sections, defaults filled in, and all mistakes; packages are targets, of files the keys count."""
     provenance = value.get("provenance", {})
-    details = list(_check_provenance(provenance))
+    details = [*_check_provenance(provenance), *_check_texts({key: value.get(key) for key in SECTIONS}, UNPRINTABLE)]
     whole: Json = {key: value[key] for key in SECTIONS if key in value}
     whole |= {key: _mapping(provenance)[key] for key in OWN_KEYS if key in _mapping(provenance)}
     if isinstance(whole.get("model_files"), dict):
@@ -178,10 +180,21 @@ def _flat(items: Iterable[Any]) -> Iterator[Any]:
             yield item
 
 
+def _check_texts(value: Any, unwanted: re.Pattern[str], keys: tuple[str | int, ...] = ()) -> Iterator[Detail]:
+    """No text and no key holds what cannot be printed or stored."""
+    if isinstance(value, str) and unwanted.search(value):
+        detail = "the text holds a control or bidirectional character. Take it out"
+        yield {"pointer": pointer(keys), "detail": detail, "rule": "control-character"}
+    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from _check_texts(key, unwanted, (*keys, key))
+        yield from _check_texts(item, unwanted, (*keys, key))
+
+
 def _check_provenance(provenance: Any) -> Iterator[Detail]:
     if not isinstance(provenance, dict):
         yield {"pointer": "/provenance", "detail": "`provenance` is an object", "rule": "wrong-type"}
         return
+    yield from _check_texts(provenance, _NULL, ("provenance",))
     generation = provenance.get("generation")
     if generation is not None and not (type(generation) is int and 0 <= generation <= _MAX_GENERATION):
         yield {"pointer": "/provenance/generation", "detail": "a generation is a whole number", "rule": "wrong-type"}

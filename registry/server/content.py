@@ -14,7 +14,7 @@ from registry.server.records import Record
 from registry.storage import Blob, Storage
 from registry.wire import blob_path, page_files
 
-_PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp"}
+_PICTURES = {f".{kind}": f"image/{kind}" for kind in ("png", "jpeg", "gif", "webp")} | {".jpg": "image/jpeg"}
 _LINK_HOURS = 1  # a reader who is redirected follows at once
 MAX_PAGE = 1024 * 1024  # bytes of an index page that the catalog shows
 
@@ -24,11 +24,10 @@ def send_file(storage: Storage, record: Record, target: str, headers: Mapping[st
     if link := storage.link(blob_path(record.model, target), hours=_LINK_HOURS):
         return RedirectResponse(link, 307, {"Cache-Control": "no-store"})
     blob = _registered(storage, record, target)
-    etag = f'"{blob.sha256 or blob.etag}"'
-    common = {"ETag": etag, "Accept-Ranges": "bytes", "Cache-Control": "private, no-cache", **_kind(target)}
-    if is_unchanged(headers, etag):
+    common = {**_common(blob), "Accept-Ranges": "bytes", **_kind(target)}
+    if is_unchanged(headers, common["ETag"]):
         return Response(None, 304, common)
-    part = parse_range(headers, blob.size, etag)
+    part = parse_range(headers, blob.size, common["ETag"])
     offset, length = part or (0, blob.size)
     common["Content-Length"] = str(length)
     if part:
@@ -39,7 +38,7 @@ def send_file(storage: Storage, record: Record, target: str, headers: Mapping[st
 def send_index_page(storage: Storage, record: Record, headers: Mapping[str, str]) -> Response:
     """The index page as Markdown, which a browser does not run."""
     blob = _registered(storage, record, record.sections["model_metainfo"]["index_page_file"])
-    common = {"ETag": f'"{blob.sha256 or blob.etag}"', "Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff"}
+    common = _common(blob) | {"X-Content-Type-Options": "nosniff"}
     if is_unchanged(headers, common["ETag"]):
         return Response(None, 304, common)
     common["Content-Length"] = str(blob.size)
@@ -64,6 +63,10 @@ def _registered(storage: Storage, record: Record, target: str) -> Blob:
     if is_other and target not in page_files(record.sections):
         raise ProblemError(503, f"`{target}` of {record.model} is not in private storage as it was registered")
     return blob
+
+
+def _common(blob: Blob) -> dict[str, str]:
+    return {"ETag": f'"{blob.sha256 or blob.etag}"', "Cache-Control": "private, no-cache"}
 
 
 def _kind(target: str) -> dict[str, str]:

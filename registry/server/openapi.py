@@ -45,13 +45,13 @@ class Registration(_Document):
     model_files: dict[str, str] = Field(description="target → URL that is read without further authentication")
     model_metainfo: Metainfo
     private_packages: list[str] = Field(default_factory=list, description="URLs that are in `model_files` too")
-    provenance: dict[str, Any] = Field(default_factory=dict, description="where it comes from; with `license`, `parent`, `lifecycle`")
+    provenance: dict[str, Any] = Field(default_factory=dict, description="with `license`, `parent`, `lifecycle` in it")
 
 
 class Amendment(_Document):
     """A JSON merge patch (RFC 7396) of what a registered version may change."""
 
-    configuration: dict[str, Any] = Field(default_factory=dict, alias="model_config", description="`description`, `private`")
+    configuration: dict[str, Any] = Field(default_factory=dict, alias="model_config")
     model_files: dict[str, str | None] = Field(default_factory=dict, description="page files: a URL, or null")
     model_metainfo: dict[str, Any] = Field(default_factory=dict)
     provenance: dict[str, Any] = Field(default_factory=dict)
@@ -131,7 +131,8 @@ EXAMPLE = {
         "num_params": 141056,
     },
 }
-AMENDMENT_EXAMPLE = {"model_config": {"private": False}, "provenance": {"lifecycle": {"state": "deprecated", "reason": "…"}}}
+_DEPRECATED = {"state": "deprecated", "reason": "It was trained on too little."}
+AMENDMENT_EXAMPLE = {"model_config": {"private": False}, "provenance": {"lifecycle": _DEPRECATED}}
 
 _ERRORS = {
     400: "The body is not JSON.",
@@ -172,7 +173,7 @@ def body(schema: type[BaseModel], media_type: str, example: Any) -> dict[str, An
 def complete(document: dict[str, Any]) -> dict[str, Any]:
     """The document with the schemas that the routes refer to, and the way to send a token."""
     shown = (Problem, Registration, Amendment, RegisteredVersion, Status, Summary)
-    _, schemas = models_json_schema([(model, "validation") for model in shown], by_alias=True, ref_template=_REF + "{model}")
+    _, schemas = models_json_schema([(model, "validation") for model in shown], ref_template=_REF + "{model}")
     components = document.setdefault("components", {})
     # Ours alone: errors are problems here, never what the framework would answer of itself.
     components["schemas"] = schemas["$defs"]

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 Detail = dict[str, Any]  # one entry of `errors[]`: `pointer` into the body, or `field` of the URL; `detail`; `rule`
 
 MEDIA_TYPE = "application/problem+json"
-_SHOWN = 300  # characters of the first detail that go into the message: enough to act on, short enough for a log line
+_SHOWN = 400  # characters of the details that go into the message: enough to act on, short enough for a log line
 
 
 class ProblemError(Exception):
@@ -35,7 +35,7 @@ def invalid(details: Sequence[Detail]) -> ProblemError:
 
 def differing(details: Sequence[Detail], what: str) -> ProblemError:
     """409 with the fields that differ from what is registered; `what` says why that matters."""
-    return ProblemError(409, f"{what}: {_first(details)}", errors=details)
+    return ProblemError(409, f"{what}: {_cut('; '.join(str(entry['detail']) for entry in details))}", errors=details)
 
 
 def render_problem(error: ProblemError) -> JSONResponse:
@@ -73,5 +73,9 @@ def _first(details: Sequence[Detail]) -> str:
     entry = details[0]
     place = entry.get("pointer") or entry.get("field")
     text = f"{place}: {entry['detail']}" if place else str(entry["detail"])
+    return _cut(text)
+
+
+def _cut(text: str) -> str:
     text = redacted(text)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

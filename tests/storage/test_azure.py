@@ -11,20 +11,18 @@ from urllib.parse import parse_qs, urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
-from azure.storage.blob import BlobLeaseClient, ContainerClient, generate_blob_sas, generate_container_sas
+from azure.storage.blob import ContainerClient, generate_blob_sas, generate_container_sas
 
 from registry.errors import (
     BlobChangedError,
     BlobExistsError,
     CopyNotOfferedError,
-    LockError,
     RegistryError,
     SettingsError,
     StorageError,
 )
 from registry.storage.azure import AzureContainer
 from registry.storage.azure.errors import redact
-from registry.storage.azure.lease import hold
 from tests.azurite import Azurite, free_port
 from tests.storage.conftest import SMALL
 
@@ -51,14 +49,6 @@ def content(container: AzureContainer, path: str = PATH) -> bytes:
 def told(error: RegistryError) -> str:
     """Everything that could reach a log."""
     return "".join(traceback.format_exception(error)) + error.hint + repr(error)
-
-
-def take_away(azurite: Azurite, uploads: ContainerClient, name: str, content: bytes) -> None:
-    url = azurite.url("source", uploads.container_name)
-    with AzureContainer(url, key=azurite.key("source")) as storage:
-        BlobLeaseClient(uploads.get_blob_client(name)).break_lease(0)
-        with storage.lease(name, timeout=5) as second:
-            second.write(content)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -292,24 +282,3 @@ def test_an_identity_is_not_sent_over_http(azurite: Azurite) -> None:
 )
 def test_secrets_are_taken_out_of_foreign_messages(text: str) -> None:
     assert "SECRET" not in redact(text)
-
-
-def test_a_lease_is_renewed_while_it_is_held(uploads: ContainerClient) -> None:
-    blob = uploads.get_blob_client("lock")
-    with hold(blob, 0, renewal=0.1) as lease:
-        time.sleep(1)
-        assert lease.remaining() > 59.5
-
-
-def test_a_lease_that_was_broken_is_lost(uploads: ContainerClient, azurite: Azurite) -> None:
-    blob = uploads.get_blob_client("lock")
-    with hold(blob, 0, renewal=0.1) as first:
-        first.write(b"first")
-        take_away(azurite, uploads, "lock", b"second")
-        with pytest.raises(LockError) as caught:
-            first.write(b"first again")
-        assert caught.value.holder == b"second"
-        time.sleep(0.5)
-        assert first.remaining() == 0
-        with pytest.raises(LockError):
-            first.read()

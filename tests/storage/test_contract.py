@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import pytest
 
-from registry.errors import BlobChangedError, BlobExistsError, BlobMissingError, LockError, StorageError
+from registry.errors import BlobChangedError, BlobExistsError, BlobMissingError, StorageError
 from registry.storage import Blob, Storage
 
 PATH = "zen-bert/1.0/config.json"
@@ -252,53 +252,3 @@ def test_a_path_that_leads_elsewhere_is_refused(storage: Storage, path: str) -> 
 def test_where_it_is_is_told_without_credentials(storage: Storage) -> None:
     assert "?" not in storage.url
     assert not storage.url.endswith("/")
-
-
-def test_a_lease_is_held_by_one(storage: Storage) -> None:
-    with storage.lease(".registry/lock", timeout=0) as lease:
-        assert lease.read() == b""
-        lease.write(b"me")
-        assert lease.read() == b"me"
-        assert lease.remaining() > 50
-        with pytest.raises(LockError) as caught, storage.lease(".registry/lock", timeout=0.1):
-            pass
-        assert caught.value.holder == b"me"
-        assert lease.remaining() > 50
-    assert lease.remaining() == 0
-    with pytest.raises(LockError):
-        lease.write(b"too late")
-
-
-def test_the_next_holder_reads_the_last(storage: Storage) -> None:
-    with storage.lease(".registry/lock", timeout=0) as lease:
-        lease.write(b"first")
-    with storage.lease(".registry/lock", timeout=0) as lease:
-        assert lease.read() == b"first"
-        lease.write(b"second, and longer")
-    assert content(storage, ".registry/lock") == b"second, and longer"
-
-
-def test_a_lease_ends_when_its_block_fails(storage: Storage) -> None:
-    with pytest.raises(RuntimeError, match="of its own"), storage.lease(".registry/lock", timeout=0):
-        raise RuntimeError("of its own")
-    with storage.lease(".registry/lock", timeout=0) as lease:
-        assert lease.remaining() > 50
-
-
-def test_who_waits_gets_the_lease_in_the_end(storage: Storage) -> None:
-    def wait() -> bytes:
-        with storage.lease(".registry/lock", timeout=20) as lease:
-            return lease.read()
-
-    with ThreadPoolExecutor(1) as pool:
-        with storage.lease(".registry/lock", timeout=0) as lease:
-            waiting = pool.submit(wait)
-            lease.write(b"first")
-        assert waiting.result(timeout=20) == b"first"
-
-
-def test_what_is_not_the_lock_is_written_under_it(storage: Storage) -> None:
-    with storage.lease(".registry/lock", timeout=0):
-        blob = storage.create(".registry/state.json", [b"1"])
-        storage.replace(".registry/state.json", [b"2"], etag=blob.etag)
-    assert content(storage, ".registry/state.json") == b"2"

@@ -74,9 +74,9 @@ class Records:
             if row is None:
                 row = _new_row(draft)
                 session.add(row)
+                session.flush()  # the row first, since others refer to it
                 session.add_all(_facets(draft))
             row.generation = max(row.generation, draft.generation or 0)
-            session.flush()
             for key, password in passwords.items():
                 session.merge(PasswordRow(name=row.name, version=row.version, environment=key, password=password))
             return _known(row), is_new

@@ -63,13 +63,13 @@ class Filters(BaseModel):
     type: Type | None = None
     input_type: Content | None = None
     output_type: Content | None = None
-    language: str | None = Field(None, description="canonical key or tag, of input or output")
+    language: str | None = Field(default=None, description="canonical key or tag, of input or output")
     license: str | None = None
     trainable: bool | None = None
     state: Literal["active", "deprecated", "withdrawn"] | None = None
-    q: str | None = Field(None, max_length=200, description="part of name or description, in any case")
-    limit: int = Field(PAGE, ge=1, le=1000)
-    cursor: str | None = Field(None, description="from the `Link` of the page before")
+    q: str | None = Field(default=None, max_length=200, description="part of name or description, in any case")
+    limit: int = Field(default=PAGE, ge=1, le=1000)
+    cursor: str | None = Field(default=None, description="from the `Link` of the page before")
 
 
 def is_same(one: Json, other: Json) -> bool:

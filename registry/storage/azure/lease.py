@@ -56,9 +56,9 @@ class BlobHold:
         try:
             self._lease.acquire(SECONDS)
         except ResourceExistsError as error:
-            if code_of(error) != "LeaseAlreadyPresent":
-                raise
-            return False
+            if code_of(error).startswith("Lease"):  # present, or being broken
+                return False
+            raise
         except ResourceNotFoundError:
             _make_empty(self._blob)
             return self.acquire()

@@ -1,0 +1,39 @@
+"""The installed command, run as users run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.build import IDENTITY
+
+SCRIPT = Path(sys.executable).with_name("registry")
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed, as JSON."""
+        return json.loads(self.out)
+
+
+def registry(folder: Path, *arguments: str, env: dict[str, str] | None = None, timeout: float = 120) -> Done:
+    """Run `registry` in a folder with an environment of its own; nothing of ours is inherited."""
+    kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TMPDIR") if key in os.environ}
+    environment = {**kept, **IDENTITY, "PYTHONWARNINGS": "error", "COLUMNS": "100", **(env or {})}
+    done = subprocess.run(
+        [str(SCRIPT), *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
