@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any, NamedTuple
 
-import requests
-
 from registry.errors import EndpointError
 from registry.identity import ModelId
-from registry.web import RETRIES, TIMEOUT, make_session, redact
+from registry.web import RETRIES, TIMEOUT, NotJsonError, Response, Session, WebError, make_session, redact
 from registry.wire import Json, model_path
 
 _NOT_OFFERED = (405, 501)
@@ -36,8 +34,9 @@ class Endpoint:
     def __init__(self, url: str, token: str | None, *, retries: int = RETRIES) -> None:
         self.url = url.rstrip("/")
         self._session = make_session(public_only=False, retries=retries)
-        if token:
-            self._session.headers["Authorization"] = f"Bearer {token}"
+        self._once = make_session(public_only=False, retries=0)
+        for session in (self._session, self._once) if token else ():
+            session.headers["Authorization"] = f"Bearer {token}"
 
     def instance(self) -> str:
         """Which database answers there; empty where the endpoint does not say."""
@@ -48,9 +47,10 @@ class Endpoint:
         """The record (200), 404, 410, or 405 and 501 where reading is not offered."""
         return self._expect(self._call("GET", model_path(model)), model, (200, 404, 410, *_NOT_OFFERED))
 
-    def put(self, model: ModelId, body: Json) -> Answer:
-        """Register; any 2xx is accepted, 409 is the caller's to judge."""
-        return self._expect(self._call("PUT", model_path(model), body), model, (*range(200, 300), 409))
+    def put(self, model: ModelId, body: Json, *, once: bool) -> Answer:
+        """Register; any 2xx is accepted, 409 is the caller's to judge, who may want it sent no more than once."""
+        session = self._once if once else self._session
+        return self._expect(self._call("PUT", model_path(model), body, session), model, (*range(200, 300), 409))
 
     def patch(self, model: ModelId, patch: Json) -> Answer:
         """Amend what may change."""
@@ -82,11 +82,14 @@ class Endpoint:
     def close(self) -> None:
         """Let the connections go."""
         self._session.close()
+        self._once.close()
 
-    def _call(self, method: str, path: str, body: Json | None = None) -> Answer:
+    def _call(self, method: str, path: str, body: Json | None = None, session: Session | None = None) -> Answer:
         try:
-            response = self._session.request(method, self.url + path, json=body, timeout=TIMEOUT, allow_redirects=False)
-        except requests.RequestException as error:
+            response = (session or self._session).request(
+                method, self.url + path, json=body, timeout=TIMEOUT, allow_redirects=False
+            )
+        except WebError as error:
             hint = "check `endpoint` in [tool.registry] or REGISTRY_ENDPOINT, and whether it runs; then run again"
             raise EndpointError(f"{method} {self.url}{path}: no answer: {redact(str(error))}", hint=hint) from error
         return Answer(response.status_code, _json(response))
@@ -103,9 +106,9 @@ class Endpoint:
         )
 
 
-def _json(response: requests.Response) -> Json:
+def _json(response: Response) -> Json:
     try:
         body = response.json()
-    except requests.JSONDecodeError:
+    except NotJsonError:
         return {}
     return body if isinstance(body, dict) else {}

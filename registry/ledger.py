@@ -158,6 +158,11 @@ class Ledger:
         elif self.intent(model) != digest:
             self._storage.replace(_intent(model), content, etag=blob.etag)
 
+    def drop_intent(self, model: ModelId) -> None:
+        """Forget an intent that the endpoint refused."""
+        if blob := self._storage.stat(_intent(model)):
+            self._storage.delete(blob)
+
     def _last_receipt(self, model: ModelId) -> str | None:
         numbered = ((_RECEIPT.search(blob.path), blob.path) for blob in self._storage.list(_folder(model)))
         return max(((int(m.group(1)), path) for m, path in numbered if m), default=(0, None))[1]

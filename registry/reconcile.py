@@ -159,7 +159,11 @@ def _do(run: Run, registrar: Registrar, tasks: Iterable[Task]) -> list[Result]:
         return result
 
     with ThreadPoolExecutor(run.jobs) as pool:
-        return list(pool.map(one, tasks))
+        try:
+            return list(pool.map(one, tasks))
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)  # what is in flight is finished, nothing else is begun
+            raise
 
 
 def _standing(repository: Repository, state: State, commit: str, *, allow_rewind: bool) -> str:

@@ -148,14 +148,16 @@ class Registrar:
             self._put(subject, is_readable=is_readable)
 
     def _put(self, subject: Subject, *, is_readable: bool) -> None:
+        """PUT; one that cannot be asked afterwards is announced in the ledger, and sent once in each run."""
         sent = digest(subject.request)
         is_ours = not is_readable and self.ledger.intent(subject.id) == sent
         if not is_readable:
             self.ledger.write_intent(subject.id, sent)
         urls = {target: self._url(subject.id, target) for target in subject.request["model_files"]}
         body = make_body(subject.descriptor, urls, self._provenance(subject), self._passwords(subject.descriptor))
-        answer = self.endpoint.put(subject.id, body)
+        answer = self.endpoint.put(subject.id, body, once=not is_readable)
         if answer.status == 409 and not is_ours:
+            self.ledger.drop_intent(subject.id)
             raise RefusedError(
                 f"is registered by somebody else with other content: {answer.said}", hint="add a new version"
             )

@@ -188,7 +188,7 @@ class Repository:
         if stat.S_ISLNK(status.st_mode):
             return TreeFile(path, SYMLINK, "", status.st_size)
         if not stat.S_ISREG(status.st_mode):
-            return TreeFile(path, SUBMODULE, "", 0)
+            return TreeFile(path.rstrip("/"), SUBMODULE, "", 0)  # git ends the path of a nested repository with `/`
         file = TreeFile(path, "100644", "", status.st_size)
         return file._replace(content=place.read_bytes()) if _is_read(file) else file
 

@@ -125,7 +125,7 @@ def parse_version(model: ModelId, models: str, files: Mapping[str, TreeFile]) ->
 
 def _empty(path: str) -> Finding:
     return Place(path).finding(
-        "not-a-mapping", "is empty. Write the sections `model_config`, `model_files`, `model_metainfo`"
+        "not-a-mapping", "the descriptor is empty. Write the sections `model_config`, `model_files`, `model_metainfo`"
     )
 
 

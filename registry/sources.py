@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from urllib.parse import urljoin, urlsplit
 
-import requests
-
 from registry.checks.sources import source_problem
 from registry.errors import SourceError
 from registry.policy import Policy
-from registry.web import TIMEOUT, make_session, redact
+from registry.web import TIMEOUT, Response, WebError, make_session, redact
 
 _CHUNK = 1024 * 1024
 _MAX_HOPS = 5
@@ -44,21 +42,21 @@ class Sources:
                 url = urljoin(url, response.headers.get("Location", ""))
         raise SourceError(f"the source {redact(url)} redirects more than {_MAX_HOPS} times")
 
-    def _get(self, url: str) -> requests.Response:
+    def _get(self, url: str) -> Response:
         try:
             return self._session.get(self.signed(url), stream=True, timeout=TIMEOUT, allow_redirects=False)
-        except requests.RequestException as error:
+        except WebError as error:
             hint = "running again may help; if not, see whether the address is right"
             raise SourceError(
                 f"the source {redact(url)} does not answer: {redact(str(error))}", hint=hint, retryable=True
             ) from error
 
-    def _body(self, url: str, response: requests.Response) -> Iterator[bytes]:
+    def _body(self, url: str, response: Response) -> Iterator[bytes]:
         if response.status_code != 200:
             raise _refused(url, response.status_code)
         try:
             yield from response.iter_content(_CHUNK)
-        except requests.RequestException as error:
+        except WebError as error:
             raise SourceError(f"the source {redact(url)} broke off: {redact(str(error))}", retryable=True) from error
 
 

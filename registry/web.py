@@ -14,19 +14,31 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import NewConnectionError
 from urllib3.util import Retry
 
+Session = requests.Session
+Response = requests.Response
+WebError = requests.RequestException  # whatever a call may raise
+NotJsonError = requests.JSONDecodeError
+
 TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two bytes
 RETRIES = 4  # with 0.3 s, doubled each time and jittered: about 5 s in all
 _RETRIED = (429, 500, 502, 503, 504)
-_SIGNED = re.compile(r"(https?://[^\s?'\"<>]+)\?[^\s'\"<>]*")
-_SECRET = re.compile(r"(?i)\b(sig|token|bearer|accountkey|password)([=: ]+)[^\s&'\"<>]+")
+_USER = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/?#'\"<>]*@")
+_QUERY = re.compile(r"(https?://[^\s?'\"<>]+)\?[^\s'\"<>]*")
+_BEARER = re.compile(r"(?i)\b(bearer\s+)[^\s'\"<>,;]+")
+_SECRET = re.compile(r"(?i)\b(sig|token|accountkey|password)(['\"]?\s*(?:[=:]|%3d)\s*['\"]?)[^\s&'\"<>]+")
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # what IANA has given out: RFC 4291, 2.4
+_WIRE_SERVER = ipaddress.IPv4Address("168.63.129.16")  # Azure's own: every virtual machine reaches its host there
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 
 
 def redact(text: str) -> str:
-    """The text without the queries of URLs and without anything that looks like a signature or a token."""
-    return _SECRET.sub(r"\1\2***", _SIGNED.sub(r"\1", text))
+    """The text without users and queries in URLs, and without anything that looks like a signature or a token."""
+    for pattern in (_USER, _QUERY):
+        text = pattern.sub(r"\1", text)
+    return _SECRET.sub(r"\1\2***", _BEARER.sub(r"\1***", text))
 
 
-def make_session(*, public_only: bool, allow_loopback: bool = False, retries: int = RETRIES) -> requests.Session:
+def make_session(*, public_only: bool, allow_loopback: bool = False, retries: int = RETRIES) -> Session:
     """A session that retries 429, 5xx and dropped connections with growing pauses, and honours Retry-After.
 
     With `public_only` a connection to an address that is not public is refused when it is made, whatever the name
@@ -42,7 +54,7 @@ def make_session(*, public_only: bool, allow_loopback: bool = False, retries: in
         redirect=0,
     )
     adapter = _PublicAdapter(retry, allow_loopback=allow_loopback) if public_only else HTTPAdapter(max_retries=retry)
-    session = requests.Session()
+    session = Session()
     session.trust_env = not public_only  # a proxy would connect in our place, to any address
     session.mount("https://", adapter)
     session.mount("http://", adapter)
@@ -52,12 +64,20 @@ def make_session(*, public_only: bool, allow_loopback: bool = False, retries: in
 def is_public(address: str, *, allow_loopback: bool = False) -> bool:
     """Whether an address belongs to the public network, in whatever notation it is embedded."""
     ip = ipaddress.ip_address(address.split("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        embedded = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        ip = embedded or ip
-    if allow_loopback and str(ip) == "127.0.0.1":
+    embedded = _embedded(ip) if isinstance(ip, ipaddress.IPv6Address) else (ip,)
+    if allow_loopback and [str(v4) for v4 in embedded] == ["127.0.0.1"]:
         return True
-    return ip.is_global and not ip.is_multicast
+    if not embedded:
+        return ip in _GLOBAL_UNICAST and ip.is_global
+    return all(v4.is_global and not v4.is_multicast and v4 != _WIRE_SERVER for v4 in embedded)
+
+
+def _embedded(ip: ipaddress.IPv6Address) -> tuple[ipaddress.IPv4Address, ...]:
+    """The IPv4 addresses that packets to an IPv6 address end at."""
+    if ip in _NAT64:
+        return (ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF),)
+    mapped = ip.ipv4_mapped or ip.sixtofour
+    return (mapped,) if mapped else ip.teredo or ()
 
 
 class _PublicAdapter(HTTPAdapter):

@@ -86,7 +86,7 @@ _FATAL = {"too-deep", "anchor", "yaml-syntax", "several-documents", "conflict-ma
 
 def too_large(path: str, size: int) -> Finding:
     """The finding for a file of `size` bytes that is not read at all."""
-    message = f"is {size:,} bytes; at most {MAX_BYTES:,} are read. Move long texts to the index page"
+    message = f"the file has {size:,} bytes; at most {MAX_BYTES:,} are read. Move long texts to the index page"
     return Place(path).finding("descriptor-too-large", message)
 
 
@@ -123,9 +123,8 @@ def _decode(path: str, data: bytes) -> tuple[str | None, list[Finding]]:
     if len(data) > MAX_BYTES:
         return None, [too_large(path, len(data))]
     if is_lfs_pointer(data):
-        message = (
-            "is a Git LFS pointer, not a descriptor. Take `model.yaml` out of LFS: `git lfs untrack` and add it again"
-        )
+        advice = "Take `model.yaml` out of LFS: `git lfs untrack` and add it again"
+        message = f"the file is a Git LFS pointer, not a descriptor. {advice}"
         return None, [Place(path).finding("lfs-pointer", message)]
     try:
         text = data.decode()
@@ -145,7 +144,7 @@ def _undecodable(path: str, data: bytes, start: int) -> Finding:
 def _character_findings(path: str, text: str) -> Iterator[Finding]:
     if text.startswith("\ufeff"):
         yield Place(path).finding(
-            "byte-order-mark", "starts with a byte order mark. Save the file as UTF-8 without BOM"
+            "byte-order-mark", "the file starts with a byte order mark. Save it as UTF-8 without BOM"
         )
     for match in _first(UNPRINTABLE.finditer(text), 20):
         message = f"U+{ord(match.group()):04X} is a control or bidirectional character. Take it out"
@@ -180,12 +179,12 @@ def _read(reader: _Reader, text: str) -> Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = " ".join(filter(None, (error.context, error.problem)))
-        if mark is not None:
-            reader.report("yaml-syntax", mark, f"is not YAML: {problem}")
+        if mark is not None and not any(f.rule == "conflict-marker" for f in reader.findings):
+            reader.report("yaml-syntax", mark, f"this is not YAML: {problem}. Correct this line or the one before")
     except yaml.YAMLError as error:  # the reader's complaint about a character has no mark
         if not reader.findings:
-            place = Place(reader.path)
-            reader.findings.append(place.finding("yaml-syntax", f"is not YAML: {str(error).splitlines()[0]}"))
+            message = f"this is not YAML: {str(error).splitlines()[0]}. Take the character out"
+            reader.findings.append(Place(reader.path).finding("yaml-syntax", message))
     return None
 
 
@@ -196,7 +195,7 @@ def _build(reader: _Reader, events: Iterator[Any]) -> Node | None:
     stack: list[tuple[Node, Node | None]] = []  # open collection, and the key that waits for its value
     for event in events:
         if isinstance(event, yaml.DocumentStartEvent) and root is not None:
-            reader.report("several-documents", event.start_mark, "starts a second document. Keep one")
+            reader.report("several-documents", event.start_mark, "a second document starts here. Keep one")
             return None
         if isinstance(event, yaml.NodeEvent) and not _is_allowed(reader, event):
             return None
@@ -210,7 +209,7 @@ def _build(reader: _Reader, events: Iterator[Any]) -> Node | None:
             if isinstance(event, yaml.CollectionStartEvent):
                 stack.append((node, None))
                 if len(stack) > MAX_DEPTH:
-                    reader.report("too-deep", event.start_mark, f"nests deeper than {MAX_DEPTH} levels")
+                    reader.report("too-deep", event.start_mark, f"nests deeper than {MAX_DEPTH} levels. Flatten it")
                     return None
     return root
 
@@ -222,7 +221,8 @@ def _is_allowed(reader: _Reader, event: Any) -> bool:
         reader.report("anchor", event.start_mark, f"`{event.anchor}` is an {what}. Write the value out in each place")
         return False
     if getattr(event, "tag", None) is not None:
-        reader.report("tag", event.start_mark, f"`{event.tag}` is a YAML tag. Take it out: types follow from the keys")
+        tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+        reader.report("tag", event.start_mark, f"`{tag}` is a YAML tag. Take it out: types follow from the keys")
         return False
     return True
 

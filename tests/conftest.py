@@ -9,6 +9,17 @@ import pytest
 from tests.azurite import Azurite
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--accept` for tests that compare with stored text."""
+    parser.addoption("--accept", action="store_true", help="rewrite the expected texts with what came out")
+
+
+@pytest.fixture
+def accept(request: pytest.FixtureRequest) -> bool:
+    """Whether expected texts are to be rewritten."""
+    return bool(request.config.getoption("--accept"))
+
+
 @pytest.fixture(scope="session")
 def azurite() -> Iterator[Azurite]:
     """A storage emulator with the accounts `source` and `private`."""

@@ -16,15 +16,19 @@ MAX_INDEX_PAGE = 1024 * 1024
 
 def check_kinds(version: Version, _: Policy) -> Iterator[Finding]:
     """Each file is a file: no symlink, no submodule, no pointer to Git LFS."""
-    for file in version.files.values():
-        place = Place(file.path)
-        if file.mode == SYMLINK:
-            yield place.finding("symlink", "is a symbolic link. Put the file itself in its place")
-        elif file.mode == SUBMODULE:
-            yield place.finding("submodule", "is a submodule. Put the files themselves in its place")
-        elif file.content is not None and is_lfs_pointer(file.content):
-            message = "is a Git LFS pointer, not the file. Take it out of LFS, or give its URL as a remote source"
-            yield place.finding("lfs-pointer", message)
+    yield from filter(None, map(_kind_finding, version.files.values()))
+
+
+def _kind_finding(file: TreeFile) -> Finding | None:
+    place = Place(file.path)
+    if file.mode == SYMLINK:
+        return place.finding("symlink", "this is a symbolic link. Put the file itself in its place")
+    if file.mode == SUBMODULE:
+        return place.finding("submodule", "this is a submodule. Put the files themselves in its place")
+    if file.content is not None and is_lfs_pointer(file.content):
+        message = "this is a Git LFS pointer, not the file. Take it out of LFS, or give its URL as a remote source"
+        return place.finding("lfs-pointer", message)
+    return None
 
 
 def check_sizes(version: Version, _: Policy) -> Iterator[Finding]:
@@ -34,9 +38,8 @@ def check_sizes(version: Version, _: Policy) -> Iterator[Finding]:
         file = version.files.get(local)
         limit = MAX_INDEX_PAGE if target == page else MAX_LOCAL
         if file is not None and file.size > limit:
-            message = (
-                f"`{local}` has {file.size:,} bytes; at most {limit:,} may stand in git. Give it as a remote source"
-            )
+            advice = "Shorten the page" if target == page else "Give it as a remote source"
+            message = f"`{local}` has {file.size:,} bytes; at most {limit:,} may stand in git. {advice}"
             yield version.place("model_files", target).finding("local-file-too-large", message, found=str(file.size))
 
 
@@ -48,7 +51,8 @@ def check_nothing_is_left_over(version: Version, _: Policy) -> Iterator[Finding]
     for local, file in version.files.items():
         if local not in used and file.mode != SUBMODULE:
             advice = f"Name it in `model_files` as `./{local}`, or take it out" if used else "Take it out"
-            yield Place(file.path).finding("stray-file", f"belongs to no target of {version.id}. {advice}")
+            message = f"this file belongs to no target of {version.id}. {advice}"
+            yield Place(file.path).finding("stray-file", message)
 
 
 CHECKS = (check_kinds, check_sizes, check_nothing_is_left_over)
@@ -57,13 +61,13 @@ CHECKS = (check_kinds, check_sizes, check_nothing_is_left_over)
 def check_no_strays(snapshot: Snapshot) -> Iterator[Finding]:
     """Nothing stands under the models' folder outside of `<name>/<version>/`."""
     for file in snapshot.strays:
-        yield Place(file.path).finding("stray-file", _stray_message(file, snapshot.models))
+        yield _kind_finding(file) or Place(file.path).finding("stray-file", _stray_message(file, snapshot.models))
 
 
 def _stray_message(file: TreeFile, models: str) -> str:
     if file.path.rsplit("/", 1)[-1] == DESCRIPTOR:
         return f"a descriptor stands at `{models}/<name>/<version>/{DESCRIPTOR}`. Move it there"
-    return f"belongs to no version. Move it into `{models}/<name>/<version>/`, or take it out"
+    return f"this file belongs to no version. Move it into `{models}/<name>/<version>/`, or take it out"
 
 
 def check_no_twins(snapshot: Snapshot, names: Iterable[ModelId]) -> Iterator[Finding]:

@@ -57,7 +57,8 @@ def check_targets(version: Version, _: Policy) -> Iterator[Finding]:
         place = version.place("model_files", target, at_key=True)
         twin = folded.setdefault(target.casefold(), target)
         if problem := target_problem(target):
-            yield place.finding("invalid-target", f"`{target}` is not a target: a target {problem}", found=target)
+            message = f"`{target}` is not a target: a target {problem}. Rename it"
+            yield place.finding("invalid-target", message, found=target)
         elif twin != target:
             message = f"`{target}` differs from `{twin}` only in case. Rename one of the two"
             yield place.finding("invalid-target", message, found=target)
@@ -76,7 +77,7 @@ def check_environments(version: Version, _: Policy) -> Iterator[Finding]:
     for key in ENVIRONMENTS:
         keys = version.keys("model_config", key)
         if keys and not {"conda_env", "docker_image"} & set(keys):
-            message = f"`{key}` needs a `conda_env` or a `docker_image`, or both"
+            message = f"`{key}` has neither `conda_env` nor `docker_image`. Add one of the two, or both"
             yield version.place("model_config", key, at_key=True).finding("environment-missing", message)
 
 
@@ -128,7 +129,7 @@ def check_license(version: Version, _: Policy) -> Iterator[Finding]:
     try:
         canonical = canonicalize_license_expression(expression)
     except InvalidLicenseExpression:
-        message = f"`{expression}` is not an SPDX expression, such as `MIT` or `Apache-2.0 OR MIT`"
+        message = f"`{expression}` is not an SPDX expression. Write one such as `MIT` or `Apache-2.0 OR MIT`"
         yield version.place("license").finding("license-unknown", message, found=expression)
     else:
         if canonical != expression:
@@ -166,7 +167,7 @@ def _say(version: Version, keys: Keys, problem: Mapping[str, Any]) -> Finding:
         message = f"{name} is empty. Write {_wanted(problem)}, or take the key out"
         return version.place(*keys).finding("wrong-type", message, expected=_wanted(problem))
     if not keys:
-        message = "is not a mapping. Write the sections `model_config`, `model_files`, `model_metainfo`"
+        message = "the descriptor is not a mapping. Write the sections `model_config`, `model_files`, `model_metainfo`"
         return version.place().finding("not-a-mapping", message, found=found)
     rule = "wrong-type" if kind.endswith("_type") else "wrong-value"
     message = f"{name} is {found}; write {_wanted(problem)}{_nearest_choice(problem)}"
@@ -176,6 +177,9 @@ def _say(version: Version, keys: Keys, problem: Mapping[str, Any]) -> Finding:
 def _unknown_key(version: Version, keys: Keys) -> Finding:
     key, parent = str(keys[-1]), ".".join(str(k) for k in keys[:-1] if isinstance(k, str))
     place = version.place(*keys, at_key=True)
+    if len(keys) == 1 and version.text("lifecycle", "state") == "removed":
+        message = f"a removed version keeps nothing but `lifecycle`. Take `{key}` out"
+        return place.finding("removal-not-alone", message, found=key)
     if key in _IDENTITY and len(keys) <= 2:
         message = f"`{key}` is given by the folder, `{version.id}`. Take the line out"
         return place.finding("repeated-identity", message, found=key)
@@ -267,7 +271,7 @@ def _shown(value: Any) -> str:
         return "a mapping"
     if isinstance(value, list):
         return "a list" if value else "an empty list"
-    text = str(value)
+    text = str(value).lower() if isinstance(value, bool) else str(value)
     kind = " text" if isinstance(value, str) and not isinstance(value, Plain) and _looks_other(text) else ""
     return f"the{kind} `{text}`" if kind else f"`{text if len(text) <= 60 else text[:57] + '…'}`"
 

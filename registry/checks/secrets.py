@@ -24,7 +24,8 @@ def check_passwords(version: Version, policy: Policy) -> Iterator[Finding]:
             message = "a password stands in git. Change it, and write `${env:REGISTRY_DOCKER_PASSWORD_<X>}` here"
             yield place.finding("password-literal", message)
         elif policy.docker_registries.get(named.group(1)) != url:
-            message = f"`{password}` is not bound to `{url}`. A maintainer adds it to `docker_registries`"
+            bound = f'{named.group(1)} = "{url}"'
+            message = f"`{password}` is not bound to `{url}`. A maintainer can add `{bound}` to `docker_registries`"
             yield place.finding("password-unbound", message, found=url)
 
 

@@ -32,7 +32,8 @@ def check_sources(version: Version, policy: Policy) -> Iterator[Finding]:
             )
             yield place.finding("source-credentials", message)
         elif problem := source_problem(source, policy):
-            yield place.finding("source-not-allowed", f"the source {problem}", found=source)
+            advice = "Copy the file to an allowed place, or correct the URL"
+            yield place.finding("source-not-allowed", f"the source {problem}. {advice}", found=source)
 
 
 def check_pins(version: Version, policy: Policy) -> Iterator[Finding]:

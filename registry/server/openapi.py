@@ -174,9 +174,19 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
     """The document with the schemas that the routes refer to, and the way to send a token."""
     shown = (Problem, Registration, Amendment, RegisteredVersion, Status, Summary)
     _, schemas = models_json_schema([(model, "validation") for model in shown], ref_template=_REF + "{model}")
+    for operation in (operation for path in document["paths"].values() for operation in path.values()):
+        _drop_foreign_errors(operation["responses"])
     components = document.setdefault("components", {})
     # Ours alone: errors are problems here, never what the framework would answer of itself.
     components["schemas"] = schemas["$defs"]
     components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
     document["security"] = [{"token": []}, {}]
     return document
+
+
+def _drop_foreign_errors(responses: dict[str, Any]) -> None:
+    """The framework names an error of its own wherever a path has parameters; here that is a problem, or never."""
+    foreign = responses.get("422", {}).get("content", {})
+    foreign.pop("application/json", None)
+    if not foreign:
+        responses.pop("422", None)

@@ -16,7 +16,6 @@ from registry.wire import Json, page_files, without_query
 FROZEN = "a registered version keeps its content; register a new version instead"
 
 _MAY_CHANGE = (("model_config", "description"), ("model_config", "private"), ("model_metainfo",), ("provenance",))
-_ABSENT = object()
 _SHOWN = 80  # characters of a value: enough to recognise it
 
 
@@ -58,12 +57,12 @@ Difference = tuple[tuple[str, ...], Any, Any]  # keys, before, after
 
 
 def differences(before: Any, after: Any, keys: tuple[str, ...] = ()) -> Iterator[Difference]:
-    """Where two JSON values differ; lists and files are compared whole."""
+    """Where two JSON values differ; lists and files are compared whole, and null is as good as absent."""
     is_file = len(keys) == 2 and keys[0] == "model_files"
     if isinstance(before, dict) and isinstance(after, dict) and not is_file:
         for key in sorted({*before, *after}):
-            yield from differences(before.get(key, _ABSENT), after.get(key, _ABSENT), (*keys, key))
-    elif before is _ABSENT or after is _ABSENT or not is_same({"": before}, {"": after}):
+            yield from differences(before.get(key), after.get(key), (*keys, key))
+    elif not is_same({"": before}, {"": after}):
         yield keys, before, after
 
 
@@ -127,7 +126,7 @@ def _draft(record: Record, after: Json, sections: Json, patch: Json) -> Draft:
 
 
 def _show(value: Any) -> str:
-    if value is _ABSENT:
+    if value is None:
         return "absent"
     if isinstance(value, dict) and value.keys() == {"sha256", "size"}:
         return f"sha256 {str(value['sha256'])[:12]}… ({value['size']} bytes)"

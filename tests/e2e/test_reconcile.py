@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import requests
@@ -125,7 +126,7 @@ def test_a_version_is_removed_only_after_it_was_withdrawn(place: Place) -> None:
     assert place.run("plan", "--full", "--format", "json").json["counts"]["unchanged"] == 1
 
 
-def _remove(place: Place, removal: dict[str, object]) -> None:
+def _remove(place: Place, removal: Mapping[str, object]) -> None:
     git(place.repository, "rm", "-r", "--quiet", "models/tiny/1.0")
     a_commit(place.repository, "tiny/1.0", {"model.yaml": json.dumps(removal).encode()})
 

@@ -55,7 +55,11 @@ class Running:
         for target, content in files.items():
             path = f"{model}/{target}"
             there = self.storage.stat(path)
-            blob = self.storage.replace(path, [content], etag=there.etag) if there else self.storage.create(path, [content])
+            blob = (
+                self.storage.replace(path, [content], etag=there.etag)
+                if there
+                else self.storage.create(path, [content])
+            )
             self.storage.record_digest(blob, hashlib.sha256(content).hexdigest())
 
     def body(self, model: str, **changes: Any) -> dict[str, Any]:

@@ -1,0 +1,221 @@
+"""What is not there, does not answer, or is not what was promised: said clearly, nothing half done, done later."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.azurite import free_port
+from tests.build import FILES, a_commit, a_descriptor, a_version, git
+from tests.command import SCRIPT
+from tests.e2e.place import Place
+
+WEIGHTS = secrets.token_bytes(300_000)
+
+
+@contextmanager
+def source(files: dict[str, bytes | int | str]) -> Iterator[str]:
+    """A plain web server: bytes are served, a number is a status, text is where a redirect leads."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found = files.get(self.path, 404)
+            self.send_response(200 if isinstance(found, bytes) else found if isinstance(found, int) else 302)
+            if isinstance(found, str):
+                self.send_header("Location", found)
+            self.send_header("Content-Length", str(len(found) if isinstance(found, bytes) else 0))
+            self.end_headers()
+            if isinstance(found, bytes):
+                self.wfile.write(found)
+
+        def log_message(self, *_: object) -> None:
+            """Keep the tests' output clean."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def allow(place: Place, *prefixes: str) -> None:
+    """Commit settings that let these sources through."""
+    sources = json.dumps(list(prefixes))
+    settings = f"[tool.registry.policy]\nallow_loopback = true\nsources = {sources}\n"
+    (place.repository / "pyproject.toml").write_text(settings)
+    git(place.repository, "commit", "--quiet", "--all", "--message=settings")
+
+
+def remote(url: str, content: bytes = WEIGHTS) -> dict[str, bytes]:
+    """A version whose weights are fetched from `url`, pinned to `content`."""
+    pinned = {"source": url, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+    files = a_version(
+        a_descriptor(model_files={**{n: f"./{n}" for n in FILES if n != "model.bin"}, "model.bin": pinned})
+    )
+    return {name: file for name, file in files.items() if name != "model.bin"}
+
+
+def test_a_remote_file_is_fetched_verified_and_registered(place: Place) -> None:
+    with source({"/zen/model.bin": WEIGHTS}) as url:
+        allow(place, f"{url}/zen/")
+        a_commit(place.repository, "tiny/1.0", remote(f"{url}/zen/model.bin"))
+        done = place.run("reconcile")
+
+    assert done.code == 0, done
+    assert place.bytes("tiny/1.0/model.bin") == WEIGHTS
+
+
+def test_a_wrong_digest_fails_the_version_and_leaves_no_copy(place: Place) -> None:
+    with source({"/model.bin": WEIGHTS[::-1]}) as url:
+        allow(place, url)
+        a_commit(place.repository, "tiny/1.0", remote(f"{url}/model.bin"))
+        done = place.run("reconcile", "--format", "json")
+        assert (done.code, done.json["versions"][0]["retryable"]) == (1, False)
+        assert "has sha256" in done.json["versions"][0]["reason"]
+        assert place.storage.stat("tiny/1.0/model.bin") is None
+        assert place.get("tiny/1.0").status_code == 404
+
+        a_commit(place.repository, "tiny/1.0", remote(f"{url}/model.bin", WEIGHTS[::-1]))
+        assert place.run("reconcile").code == 0
+
+
+@pytest.mark.parametrize(("answer", "code"), [(404, 1), (503, 3), (WEIGHTS[:-1], 1)])
+def test_a_source_that_is_gone_down_or_cut_is_named(folder_place: Place, answer: int | bytes, code: int) -> None:
+    with source({"/model.bin": answer}) as url:
+        allow(folder_place, url)
+        a_commit(folder_place.repository, "tiny/1.0", remote(f"{url}/model.bin"))
+        done = folder_place.run("reconcile")
+
+    assert done.code == code
+    assert "failed tiny/1.0: " in done.out
+    assert folder_place.get("tiny/1.0").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "target", ["http://169.254.169.254/latest", "https://example.com/x", "file:///etc/passwd", "/x"]
+)
+def test_a_redirect_leads_only_where_the_policy_allows(folder_place: Place, target: str) -> None:
+    with source({"/zen/model.bin": target, "/x": WEIGHTS}) as url:
+        allow(folder_place, f"{url}/zen/")
+        a_commit(folder_place.repository, "tiny/1.0", remote(f"{url}/zen/model.bin"))
+        done = folder_place.run("reconcile", "--format", "json")
+
+    assert (done.code, done.json["versions"][0]["outcome"]) == (1, "failed")
+    reason = done.json["versions"][0]["reason"]
+    assert "allow-list" in reason or "only https" in reason
+
+
+def test_an_endpoint_that_is_down_is_exit_3_and_the_next_run_finishes(place: Place) -> None:
+    a_commit(place.repository, "tiny/1.0", a_version())
+
+    down = place.run("reconcile", REGISTRY_ENDPOINT=f"http://127.0.0.1:{free_port()}")
+
+    assert down.code == 3
+    assert "no answer" in down.err
+    assert "hint: check `endpoint`" in down.err
+    assert place.run("reconcile").code == 0
+    assert place.get("tiny/1.0").status_code == 200
+
+
+def test_storage_that_is_down_is_exit_3_and_the_next_run_finishes(azurite_place: Place) -> None:
+    a_commit(azurite_place.repository, "tiny/1.0", a_version())
+    elsewhere = f"http://127.0.0.1:{free_port()}/private/models"
+
+    down = azurite_place.run("reconcile", REGISTRY_STORAGE=elsewhere)
+
+    assert (down.code, "hint: " in down.err) == (3, True), down
+    assert azurite_place.run("reconcile").code == 0
+
+
+def test_a_folder_cannot_serve_a_remote_endpoint(folder_place: Place) -> None:
+    a_commit(folder_place.repository, "tiny/1.0", a_version())
+
+    done = folder_place.run("reconcile", REGISTRY_ENDPOINT="https://registry.example.com")
+
+    assert done.code == 2
+    assert "cannot read the folder" in done.err
+
+
+def test_the_second_of_two_runs_waits_and_says_who_holds_the_lock(folder_place: Place) -> None:
+    a_commit(folder_place.repository, "tiny/1.0", a_version())
+    with folder_place.storage.lease(".registry/lock", timeout=5) as lease:
+        lease.write(b'{"generation": 7, "host": "elsewhere", "process": 42, "since": "2026-01-01T00:00:00Z"}')
+        done = folder_place.run("reconcile", "--lock-timeout", "1")
+
+    assert done.code == 3
+    assert "process 42 on elsewhere since 2026-01-01T00:00:00Z" in done.err
+    assert folder_place.run("reconcile").code == 0
+    assert json.loads(folder_place.bytes(".registry/state.json"))["generation"] == 8
+
+
+def test_a_killed_run_is_finished_by_the_next(folder_place: Place) -> None:
+    for number in range(12):
+        a_commit(folder_place.repository, f"tiny/1.{number}", a_version(model__bin=secrets.token_bytes(200_000)))
+    run = subprocess.Popen(
+        [str(SCRIPT), "reconcile", "--jobs", "1"],
+        cwd=folder_place.repository,
+        env={**folder_place.env, "PATH": "/usr/bin:/bin"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert run.stderr is not None
+    for _ in range(3):
+        run.stderr.readline()
+    run.send_signal(signal.SIGKILL)
+    run.communicate()
+
+    finished = folder_place.run("reconcile", "--format", "json")
+
+    assert finished.code == 0, finished
+    assert 1 <= finished.json["counts"]["registered"] <= 9
+    plan = folder_place.run("plan", "--full", "--format", "json").json
+    assert plan["counts"]["unchanged"] == 12
+
+
+def test_an_interrupt_leaves_a_state_that_the_next_run_finishes(folder_place: Place) -> None:
+    for number in range(12):
+        a_commit(folder_place.repository, f"tiny/1.{number}", a_version())
+    run = subprocess.Popen(
+        [str(SCRIPT), "reconcile", "--jobs", "1"],
+        cwd=folder_place.repository,
+        env={**folder_place.env, "PATH": "/usr/bin:/bin"},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert run.stderr is not None
+    run.stderr.readline()
+    run.send_signal(signal.SIGINT)
+    run.communicate(timeout=60)
+
+    assert run.returncode == 130
+    assert folder_place.run("reconcile").code == 0
+    assert folder_place.run("plan", "--full", "--format", "json").json["counts"]["unchanged"] == 12
+
+
+def test_no_secret_is_in_any_output_or_in_what_is_stored(azurite_place: Place) -> None:
+    sas, token = "sv=2020&sig=VERYSECRETSIGNATURE", "VERYSECRETTOKEN"
+    with source({"/uploads/model.bin": 403}) as url:
+        allow(azurite_place, f"{url}/uploads/")
+        a_commit(azurite_place.repository, "tiny/1.0", remote(f"{url}/uploads/model.bin"))
+        a_commit(azurite_place.repository, "tiny/1.1", a_version())
+        env = {"REGISTRY_SOURCE_SAS_UPLOADS": sas, "REGISTRY_TOKEN": token}
+        done = azurite_place.run("--verbose", "reconcile", "--format", "json", **env)
+
+    assert done.code == 1
+    ledger = b"".join(azurite_place.bytes(blob.path) for blob in azurite_place.storage.list(".registry/"))
+    database = b"".join(file.read_bytes() for file in (azurite_place.repository / ".registry").glob("registry.db*"))
+    written = (done.out + done.err).encode() + ledger + database
+    for secret in (b"VERYSECRET", b"sig=", (azurite_place.key or "").encode()):
+        assert secret not in written
