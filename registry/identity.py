@@ -97,12 +97,15 @@ def version_order(version: str) -> tuple[object, ...]:
 _LETTERS, _END, _MORE = 0, 1, 2
 
 
+_LONGEST = 64  # digits of any allowed version; more stand only in a folder's name that is refused, and sort somehow
+
+
 def _runs(text: str) -> tuple[tuple[int, int, str], ...]:
     keys: list[tuple[int, int, str]] = []
     after_number_at = -1
     for run in _RUN.finditer(text):
         if run.group().isdigit():
-            keys.append((_MORE, int(run.group()), ""))
+            keys.append((_MORE, int(run.group()[:_LONGEST]), ""))
             after_number_at = run.end()
         else:
             rank = _LETTERS if run.start() == after_number_at else _MORE

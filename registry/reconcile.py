@@ -62,7 +62,7 @@ class Run:
     ledger: Ledger
     where: Where
     connect: Callable[[], AbstractContextManager[Endpoint]]
-    registrar: Callable[[Endpoint, Hold, str], Registrar]
+    registrar: Callable[[Endpoint, Hold, str, str], Registrar]  # the last two: commit, and instance of the endpoint
     clock: Clock
     models: str
     jobs: int = 8
@@ -135,7 +135,7 @@ def _converge(run: Run, hold: Hold, now: _Now, endpoint: Endpoint, only: Collect
     scope = load_scope(run.repository, now.commit, run.models, now.state, full=full)
     named = replace(scope, touched=scope.touched & set(only)) if only else scope
     work = run.planner.load_work(now.commit, now.state, named, make_drift_of(run.storage, endpoint) if full else None)
-    results = _do(run, run.registrar(endpoint, hold, now.commit), work.tasks)
+    results = _do(run, run.registrar(endpoint, hold, now.commit, instance), work.tasks)
     outcomes = Outcomes(now.commit, now.converged, tuple(results), work.plan.unchanged)
     unfinished = {r.model for r in results if r.outcome in ("refused", "failed")} | (scope.touched - named.touched)
     state = State(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -21,7 +22,19 @@ from registry.repository import Repository
 from registry.snapshot import DESCRIPTOR, TreeFile
 from registry.sources import Sources
 from registry.storage import Storage
-from registry.wire import OWN_KEYS, Json, blob_path, digest, digests_of, file_path, make_body, make_patch, recorded
+from registry.web import redact
+from registry.wire import (
+    OWN_KEYS,
+    Json,
+    blob_path,
+    digest,
+    digests_of,
+    file_path,
+    make_body,
+    make_patch,
+    page_files,
+    recorded,
+)
 
 if TYPE_CHECKING:
     from registry.descriptor import Descriptor
@@ -32,6 +45,9 @@ OUTCOMES: tuple[Outcome, ...] = (
     "registered", "amended", "removed", "repaired", "refused", "failed", "missing", "unchanged"
 )  # fmt: skip
 _DONE: Mapping[str, Outcome] = {"register": "registered", "amend": "amended", "repair": "repaired", "remove": "removed"}
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -92,6 +108,7 @@ class Registrar:
     policy: Policy
     models: str
     commit: str
+    instance: str  # of the endpoint; empty where it does not say, and so may know nothing but PUT
     run: str | None = None  # URL of the run
     passwords: Mapping[str, str] = field(default_factory=dict, repr=False)  # TEAM → password
 
@@ -108,6 +125,11 @@ class Registrar:
             return Result(item.model, "refused", str(error), hint=error.hint)
         except RegistryError as error:
             return Result(item.model, "failed", str(error), retryable=error.retryable, hint=error.hint)
+        except Exception as error:  # a bug that one version meets does not stop the others
+            log.exception("%s", item.model)
+            return Result(
+                item.model, "failed", redact(f"a bug: {type(error).__name__}: {error}"), hint="please report it"
+            )
         return self._result(task, files)
 
     def _result(self, task: Task, files: Mapping[str, Json]) -> Result:
@@ -118,15 +140,21 @@ class Registrar:
 
     def _register(self, task: Task) -> Mapping[str, Json]:
         subject = Subject.of(task)
-        replace = task.receipt is None or task.item.action == "amend"
-        wanted = {target: self._wanted(subject, target) for target in subject.request["model_files"]}
-        files = files_of({t: copy_verified(self.storage, file, replace=replace) for t, file in wanted.items()})
+        files = files_of({target: self._copy(subject, target, task) for target in subject.request["model_files"]})
         request = subject.request | {"model_files": digests_of(files)}
         self.hold.check()
         self._send(subject._replace(request=request))
         self.endpoint.await_finished(subject.id)
         self._write_receipt(task, request, files)
         return files
+
+    def _copy(self, subject: Subject, target: str, task: Task) -> Blob:
+        """The verified copy; of a registered version only page files may be replaced, and content stays as it was."""
+        wanted = self._wanted(subject, target)
+        if task.receipt is None or target in page_files(subject.request):
+            return copy_verified(self.storage, wanted, replace=True)
+        kept = task.receipt.request["model_files"][target]["sha256"]
+        return copy_verified(self.storage, replace(wanted, sha256=wanted.sha256 or kept), replace=False)
 
     def _wanted(self, subject: Subject, target: str) -> Wanted:
         file, known = subject.descriptor.model_files[target], subject.request["model_files"][target]
@@ -144,8 +172,7 @@ class Registrar:
         if answer.status == 200:
             self._amend(subject, recorded(answer.body))
         else:
-            is_readable = answer.status == 404 and bool(self.endpoint.instance())
-            self._put(subject, is_readable=is_readable)
+            self._put(subject, is_readable=answer.status == 404 and bool(self.instance))
 
     def _put(self, subject: Subject, *, is_readable: bool) -> None:
         """PUT; one that cannot be asked afterwards is announced in the ledger, and sent once in each run."""

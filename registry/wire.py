@@ -112,7 +112,7 @@ def digest(value: Json) -> str:
 
 def without_query(url: str) -> str:
     """The URL without what may change between two signatures of the same place."""
-    return urlsplit(url)._replace(query="", fragment="").geturl()
+    return url.partition("#")[0].partition("?")[0]
 
 
 def page_files(request: Json) -> frozenset[str]:

@@ -107,8 +107,8 @@ def open_run(
 
 def _registrars(
     repository: Repository, settings: Settings, storage: Storage, ledger: Ledger
-) -> Callable[[Endpoint, Hold, str], Registrar]:
-    def make(endpoint: Endpoint, hold: Hold, commit: str) -> Registrar:
+) -> Callable[[Endpoint, Hold, str, str], Registrar]:
+    def make(endpoint: Endpoint, hold: Hold, commit: str, instance: str) -> Registrar:
         from registry.registration import Registrar
         from registry.sources import Sources
 
@@ -122,6 +122,7 @@ def _registrars(
             policy=settings.policy,
             models=settings.models,
             commit=commit,
+            instance=instance,
             run=_run_url(os.environ),
             passwords=settings.credentials.docker_passwords,
         )
