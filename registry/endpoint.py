@@ -28,6 +28,13 @@ class Answer(NamedTuple):
         )
 
 
+class Ready(NamedTuple):
+    """What an endpoint says of itself."""
+
+    instance: str  # its database; empty: it may know nothing but PUT
+    generation: int  # the highest of a lock that has written to it
+
+
 class Endpoint:
     """One endpoint at `url`; every call has a time-out and is retried where that may help."""
 
@@ -38,10 +45,12 @@ class Endpoint:
         for session in (self._session, self._once) if token else ():
             session.headers["Authorization"] = f"Bearer {token}"
 
-    def instance(self) -> str:
-        """Which database answers there; empty where the endpoint does not say."""
+    def ready(self) -> Ready:
+        """Which database answers there; an empty instance where the endpoint does not say."""
         answer = self._call("GET", "/readyz")
-        return str(answer.body.get("instance", "")) if answer.status == 200 else ""
+        if answer.status != 200 or not isinstance(answer.body.get("instance"), str):
+            return Ready("", 0)
+        return Ready(answer.body["instance"], int(answer.body.get("generation", 0)))
 
     def get(self, model: ModelId) -> Answer:
         """The record (200), 404, 410, or 405 and 501 where reading is not offered."""

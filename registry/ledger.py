@@ -71,9 +71,17 @@ class Receipt:
 class Hold:
     """The lock while it is held: which generation this is, and whether something may still be sent."""
 
-    def __init__(self, lease: Lease, generation: int) -> None:
+    def __init__(self, lease: Lease, announce: Callable[[int], None], generation: int) -> None:
         self._lease = lease
+        self._announce = announce
         self.generation = generation
+        announce(generation)
+
+    def follow(self, seen: int) -> None:
+        """Go above a generation that the endpoint has seen, such as one from before storage was made anew."""
+        if seen >= self.generation:
+            self.generation = seen + 1
+            self._announce(self.generation)
 
     def check(self) -> None:
         """Raise LockError when so little of the lease remains that somebody else might soon hold it."""
@@ -95,8 +103,7 @@ class Ledger:
         try:
             with self._storage.lease(LOCK, timeout=timeout) as lease:
                 generation = int(_parse(lease.read()).get("generation", 0)) + 1
-                lease.write(_dump(self._holder(generation)))
-                yield Hold(lease, generation)
+                yield Hold(lease, lambda number: lease.write(_dump(self._holder(number))), generation)
         except LockError as error:
             if error.holder:
                 raise _taken(error) from error

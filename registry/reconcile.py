@@ -130,7 +130,8 @@ def _look(run: Run, rev: str, *, full: bool, allow_rewind: bool) -> _Now:
 
 
 def _converge(run: Run, hold: Hold, now: _Now, endpoint: Endpoint, only: Collection[ModelId]) -> Outcomes:
-    instance = endpoint.instance()
+    instance, generation = endpoint.ready()
+    hold.follow(generation)
     full = now.full or (now.state is not None and not _is_same_place(run, now.state, instance))
     scope = load_scope(run.repository, now.commit, run.models, now.state, full=full)
     named = replace(scope, touched=scope.touched & set(only)) if only else scope

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from registry.errors import SettingsError
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
     from registry.endpoint import Endpoint
     from registry.ledger import Hold, Ledger
     from registry.reconcile import Run, Where
     from registry.registration import Registrar, Result
     from registry.repository import Repository
     from registry.settings import Settings
-    from registry.storage import Storage
+    from registry.storage import Blob, Storage
 
 SETTINGS_FILE = "pyproject.toml"
 _EMBEDDED = "embedded"
@@ -179,12 +181,13 @@ def embedded(repository: Repository, settings: Settings, storage: Storage, token
     """The embedded endpoint on a free loopback port; yields its URL."""
     with server_extra():
         from registry.server.embedded import serve_embedded
-    with serve_embedded(make_server(repository, settings, storage, token)) as url:
+    with open_server(repository, settings, storage, token) as app, serve_embedded(app) as url:
         yield url
 
 
-def make_server(repository: Repository, settings: Settings, storage: Storage, token: str | None) -> Any:
-    """The endpoint's application on the settings' database."""
+@contextmanager
+def open_server(repository: Repository, settings: Settings, storage: Storage, token: str | None) -> Iterator[FastAPI]:
+    """The endpoint's application on the settings' database, open for the time of the block."""
     from registry.copying import Wanted, copy_verified
     from registry.server.api import make_app
     from registry.server.records import Records
@@ -192,12 +195,13 @@ def make_server(repository: Repository, settings: Settings, storage: Storage, to
 
     sources = Sources(settings.policy, settings.credentials.source_sas)
 
-    def fetch(path: str, url: str) -> Any:
+    def fetch(path: str, url: str) -> Blob:
         wanted = Wanted(path, lambda: sources.stream(url), sources.signed(url))
         return copy_verified(storage, wanted, replace=True)
 
     records = Records(database_url(repository, settings))
-    return make_app(records=records, storage=storage, policy=settings.policy, token=token, fetch=fetch)
+    with closing(records):
+        yield make_app(records=records, storage=storage, policy=settings.policy, token=token, fetch=fetch)
 
 
 def database_url(repository: Repository, settings: Settings) -> str:

@@ -15,7 +15,7 @@ def serve(host: str, port: int) -> int:
 
     Without REGISTRY_TOKEN it listens on loopback only, and reads and writes need no token.
     """
-    from registry.cli.context import LOOPBACK, make_server, open_storage, server_extra, settings_at
+    from registry.cli.context import LOOPBACK, open_server, open_storage, server_extra, settings_at
     from registry.repository import Repository
 
     repository = Repository.here()
@@ -25,8 +25,7 @@ def serve(host: str, port: int) -> int:
         raise SettingsError(f"without a token the endpoint does not listen on {host}", hint="set REGISTRY_TOKEN")
     with server_extra():
         from registry.server.embedded import serve as run_server
-    with open_storage(repository, settings) as storage:
-        app = make_server(repository, settings, storage, token)
+    with open_storage(repository, settings) as storage, open_server(repository, settings, storage, token) as app:
         click.echo(f"the catalog is at http://{host}:{port}/, the API at http://{host}:{port}/api/v1.0", err=True)
         run_server(app, host=host, port=port)
     return 0

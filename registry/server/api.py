@@ -72,7 +72,7 @@ def is_ready(here: Here) -> Response:
     """Whether database and storage answer, and which instance this is."""
     here.records.check()
     here.storage.stat(".registry/state.json")
-    return JSONResponse({"status": "ok", "instance": here.records.instance})
+    return JSONResponse({"status": "ok", "instance": here.records.instance, "generation": here.records.generation()})
 
 
 async def _answer(request: Request, error: Exception) -> Response:

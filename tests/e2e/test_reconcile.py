@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -171,6 +172,19 @@ def test_a_lost_database_is_filled_again(folder_place: Place) -> None:
 
     assert (done.code, done.json["counts"]["repaired"]) == (0, 1), done
     assert folder_place.get("tiny/1.0").status_code == 200
+
+
+def test_storage_made_anew_is_filled_again(folder_place: Place) -> None:
+    for number in range(3):
+        a_commit(folder_place.repository, f"tiny/1.{number}", a_version())
+        folder_place.run("reconcile")
+    shutil.rmtree(folder_place.url)
+    a_commit(folder_place.repository, "tiny/1.3", a_version())
+
+    done = folder_place.run("reconcile", "--format", "json")
+
+    assert (done.code, done.json["counts"]["registered"]) == (0, 4), done
+    assert json.loads(folder_place.bytes(".registry/state.json"))["generation"] == 4
 
 
 def test_a_record_made_by_somebody_else_is_adopted_or_refused(folder_place: Place) -> None:

@@ -56,6 +56,11 @@ class Records:
         with self._reading() as session:
             session.execute(text("SELECT 1"))
 
+    def generation(self) -> int:
+        """The highest generation of a lock that has written here."""
+        with self._reading() as session:
+            return _highest_generation(session)
+
     def get(self, model: ModelId) -> Record | None:
         """The record, also of a removed version; None where the name was never taken."""
         with self._reading() as session:
@@ -139,8 +144,12 @@ def _translated() -> Iterator[None]:
         raise RecordsError(f"the database did not answer: {getattr(error, 'orig', None) or error}") from error
 
 
+def _highest_generation(session: Session) -> int:
+    return session.scalar(select(func.max(VersionRow.generation))) or 0
+
+
 def _check_generation(session: Session, generation: int | None) -> None:
-    highest = session.scalar(select(func.max(VersionRow.generation))) or 0
+    highest = _highest_generation(session)
     if generation is not None and generation < highest:
         raise OlderGenerationError(f"generation {generation} of the lock was followed by {highest}")
 
