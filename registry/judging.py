@@ -6,7 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from registry.checks.immutability import check_against_base
+from registry.desired import load_request
 from registry.errors import UsageError
+from registry.finding import Finding
 from registry.identity import ModelId, folder_of, model_of
 from registry.repository import Repository
 from registry.snapshot import Snapshot
@@ -31,6 +34,19 @@ def load_case(
     if head is None:
         return Case(repository.working_snapshot(models, only), names)
     return Case(repository.snapshot(head, models, only), names)
+
+
+def load_broken_promises(repository: Repository, case: Case, base: str) -> list[Finding]:
+    """What the versions of a case change although the base has them, and so they count as registered."""
+    before = repository.snapshot(base, case.snapshot.models, list(case.snapshot.versions)).versions
+    return [
+        finding
+        for model, version in case.snapshot.versions.items()
+        if model in before
+        for finding in check_against_base(
+            version, before[model], load_request(repository, before[model]), load_request(repository, version)
+        )
+    ]
 
 
 def _only(

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from registry.diff import make_fields, make_files, refused
+from registry.checks.immutability import check_kept, check_removal, check_stays_removed
+from registry.diff import make_fields, make_files
 from registry.finding import Finding, Severity
 from registry.identity import ModelId, version_order
 from registry.wire import Json
@@ -66,18 +67,16 @@ def decide(
         return Item(model, "missing", "registered, and its folder is gone: nothing is removed") if observed else None
     errors = tuple(f for f in findings if f.severity is Severity.ERROR)
     if errors:
-        return Item(model, "refuse", f"{len(errors)} finding(s): {errors[0].rule}", findings=errors)
+        return _refuse(version, errors)
     if version.removal is not None:
         return _decide_removal(version, observed)
     assert request is not None  # noqa: S101 - a version without errors has a descriptor
     if observed is None:
         return _copying(model, "register", "not registered yet", {}, request)
     if observed.action == "removed":
-        return _refuse(
-            version, "registered-content", "was removed; a removed name never takes content again. Add a new version"
-        )
-    if keeps := refused(observed.request, request):
-        return _refuse(version, "registered-content", _keeps(keeps))
+        return _refuse(version, check_stays_removed(version))
+    if kept := list(check_kept(version, observed.request, request)):
+        return _refuse(version, kept)
     if make_fields(observed.request, request) or make_files(observed.request["model_files"], request["model_files"]):
         return _copying(model, "amend", "what may change has changed", observed.request["model_files"], request)
     if observed.drift:
@@ -108,11 +107,8 @@ def listed_findings(snapshot: Snapshot, findings: Iterable[Finding]) -> Mapping[
 def _decide_removal(version: Version, observed: Observed | None) -> Item:
     if observed is None or observed.action == "removed":
         return Item(version.id, "unchanged", "")
-    if observed.request.get("lifecycle", {}).get("state") != "withdrawn":
-        state = observed.request.get("lifecycle", {}).get("state", "active")
-        return _refuse(
-            version, "registered-removed", f"is {state}; withdraw it first (`state: withdrawn`), then remove it"
-        )
+    if too_early := list(check_removal(version, observed.request)):
+        return _refuse(version, too_early)
     return Item(version.id, "remove", "withdrawn, and removed in the commit")
 
 
@@ -121,11 +117,11 @@ def _copying(model: ModelId, action: Action, reason: str, before: Mapping[str, J
     return Item(model, action, reason, len(files), sum(file.get("size") or 0 for file in files))
 
 
-def _refuse(version: Version, rule: str, message: str) -> Item:
-    finding = version.place().finding(rule, f"{version.id} {message}")
-    return Item(version.id, "refuse", f"1 finding(s): {rule}", findings=(finding,))
+def _refuse(version: Version, findings: Iterable[Finding]) -> Item:
+    errors = tuple(findings)
+    return Item(version.id, "refuse", _counted(errors), findings=errors)
 
 
-def _keeps(fields: Sequence[str]) -> str:
-    named = ", ".join(f"`{field}`" for field in fields)
-    return f"is registered and keeps {named}. Undo the change, and add it as a new version"
+def _counted(findings: Sequence[Finding]) -> str:
+    rules = ", ".join(sorted({finding.rule for finding in findings}))
+    return f"{len(findings)} finding{'s' if len(findings) > 1 else ''}: {rules}"

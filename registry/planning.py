@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from registry.checks import check_snapshot
-from registry.copying import digest_of
+from registry.desired import load_request
 from registry.errors import RepositoryError
 from registry.finding import Finding, Severity
 from registry.identity import ModelId
@@ -16,7 +16,7 @@ from registry.plan import Item, Observed, Plan, decide, listed_findings, make_pl
 from registry.policy import Policy
 from registry.repository import Repository
 from registry.snapshot import Snapshot, Version
-from registry.wire import Json, make_request, without_query
+from registry.wire import Json
 
 # What storage or endpoint lack of a registered version, in words; empty where nothing. Only asked for in full.
 DriftOf = Callable[[ModelId, Receipt], str]
@@ -97,29 +97,11 @@ class Planner:
         version, receipt = snapshot.versions.get(model), self.ledger.receipt(model)
         found = findings.get(model, [])
         is_valid = not any(f.severity is Severity.ERROR for f in found)
-        request = self._request(version) if version and is_valid else None
+        request = load_request(self.repository, version) if version and is_valid else None
         drift = drift_of(model, receipt) if drift_of and receipt else ""
         observed = Observed(receipt.action, receipt.request, drift) if receipt else None
         item = decide(version, request, observed, found, model)
         return Task(item, version, request, receipt) if item else None
-
-    def _request(self, version: Version) -> Json | None:
-        if version.descriptor is None:
-            return None
-        return make_request(
-            version.descriptor, {t: self._file(version, t) for t in sorted(version.descriptor.model_files)}
-        )
-
-    def _file(self, version: Version, target: str) -> Json:
-        assert version.descriptor is not None  # noqa: S101 - the caller has looked
-        file = version.descriptor.model_files[target]
-        if file.local is not None:
-            sha256, size = digest_of(self.repository.blob(version.files[file.local].oid))
-            return {"sha256": sha256, "size": size}
-        pins = {"sha256": file.sha256, "size": file.size}
-        return {key: pin for key, pin in pins.items() if pin is not None} | (
-            {} if file.sha256 else {"url": without_query(file.source)}
-        )
 
 
 def pending_after(state: State | None, now: str, unfinished: Iterable[ModelId]) -> Mapping[str, str]:

@@ -147,6 +147,15 @@ class Repository:
         found = {model_of(path, models) for path in (*changed, *new)}
         return {model for model in found if model is not None}
 
+    def bytes_of(self, file: TreeFile) -> Iterator[bytes]:
+        """The bytes of a file of a snapshot, in chunks: from git, or from the working tree."""
+        if file.oid:
+            yield from self.blob(file.oid)
+            return
+        with (self.root / file.path).open("rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                yield chunk
+
     def blob(self, oid: str) -> Iterator[bytes]:
         """The bytes of a file in git, in chunks."""
         process = self._repo.git.cat_file("blob", oid, as_process=True)

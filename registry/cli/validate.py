@@ -19,7 +19,8 @@ def validate(paths: tuple[str, ...], base: str | None, head: str | None, form: s
     """
     from registry.checks import check_snapshot
     from registry.cli.context import settings_at
-    from registry.judging import load_case
+    from registry.finding import weigh
+    from registry.judging import load_broken_promises, load_case
     from registry.report import github, json, markdown, text
     from registry.repository import Repository
 
@@ -29,6 +30,8 @@ def validate(paths: tuple[str, ...], base: str | None, head: str | None, form: s
     settings = settings_at(repository, base_commit or head_commit)
     case = load_case(repository, settings.models, base=base_commit, head=head_commit, paths=paths)
     findings = check_snapshot(case.snapshot, settings.policy, case.names)
+    if base_commit:
+        findings = weigh([*findings, *load_broken_promises(repository, case, base_commit)], settings.policy.severity)
     page = text.render_findings(findings, len(case.snapshot.versions))
     click.echo(
         {
