@@ -1,0 +1,94 @@
+"""The story: a branch adds a version, CI judges it, reviewers read it, merging registers it, and once is enough."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from registry.policy import Policy
+from registry.server.api import make_app
+from registry.server.embedded import serve_embedded
+from registry.server.records import Records
+from registry.storage import Storage
+from registry.storage.azure import AzureContainer
+from registry.storage.folder import Folder
+from tests.build import a_descriptor, a_version, write
+from tests.command import registry
+from tests.workflows.act import Forge
+
+
+@dataclass(frozen=True)
+class Production:
+    """Where a merge registers to, as the environment of the workflow names it."""
+
+    variables: dict[str, str]
+    secrets: dict[str, str]
+    storage: Storage
+    endpoint: str  # serves the records for reading
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The same for a command run by hand."""
+        return {**self.variables, **self.secrets}
+
+
+@pytest.fixture(params=["folder", "azurite"])
+def production(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Production]:
+    """A folder with SQLite, then a container with SQLite."""
+    database = f"sqlite:///{tmp_path / 'registry.db'}"
+    with ExitStack() as stack:
+        if request.param == "folder":
+            url, storage = str(tmp_path / "storage"), Folder(tmp_path / "storage")
+            stored: Storage = storage
+            hidden = {"REGISTRY_DATABASE": database}
+        else:
+            azurite = request.getfixturevalue("azurite")
+            url, key = azurite.url("private", f"models-{secrets.token_hex(6)}"), azurite.key("private")
+            stored = stack.enter_context(AzureContainer(url, key=key))
+            hidden = {"REGISTRY_DATABASE": database, "AZURE_STORAGE_KEY": key}
+        records = Records(database)
+        stack.callback(records.close)
+        app = make_app(records=records, storage=stored, policy=Policy(), token=None)
+        yield Production({"REGISTRY_STORAGE": url}, hidden, stored, stack.enter_context(serve_embedded(app)))
+
+
+def test_from_a_branch_to_a_registered_version_and_once_is_enough(forge: Forge, production: Production) -> None:
+    author = forge.clone()
+    descriptor = a_descriptor(model_config__description="A better encoder.", model_metainfo__num_params=18)
+    files = a_version(descriptor, model__bin=secrets.token_bytes(3_000_000))
+    write(author, "tiny/1.1", files)
+    forge.push(author, "better")
+
+    judged = forge.run(forge.open_pull_request("better"), "validate.yml")
+    assert judged.jobs == {"validate": "success"}, judged.log
+    assert judged.annotations == ()
+    assert "added tiny/1.1, compared with tiny/1.0" in judged.summary
+    assert "model_metainfo.num_params: 9 → 18 (×2)" in judged.summary
+
+    merged = forge.merge("better")
+    run = forge.run(merged, "reconcile.yml", variables=production.variables, secrets=production.secrets)
+    assert run.jobs == {"reconcile": "success"}, run.log
+    assert "2 registered" in run.summary
+
+    record = requests.get(f"{production.endpoint}/api/v1.0/model/tiny/1.1", timeout=10).json()
+    assert record["model_config"]["description"] == "A better encoder."
+    assert record["model_metainfo"]["num_params"] == 18
+    assert record["provenance"]["commit"] == merged.commit
+    assert set(record["model_files"]) == set(descriptor["model_files"])
+    for target, file in record["model_files"].items():
+        assert requests.get(file["url"], timeout=10).content == files[target]
+
+    clone = forge.clone()
+    plan = registry(clone, "plan", "--full", "--format", "json", env=production.env)
+    assert (plan.code, plan.json["versions"], plan.json["counts"]["unchanged"]) == (0, [], 2)
+    again = forge.run(forge.schedule(), "reconcile.yml", variables=production.variables, secrets=production.secrets)
+    assert again.jobs == {"reconcile": "success"}
+    assert "nothing to do" in again.summary
+    for hidden in production.secrets.values():
+        assert hidden not in run.log + run.summary + again.log
