@@ -7,10 +7,11 @@ import runpy
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 
 from registry import __version__
-from registry.cli import COMMANDS
+from registry.cli import COMMANDS, cli
 from registry.policy import Policy
 from registry.settings import Settings, parse_settings
 
@@ -21,6 +22,13 @@ README = (ROOT / "README.md").read_text()
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_in_the_readme(command: str) -> None:
     assert f"| `registry {command}" in README
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_list_of_commands_says_what_each_says_of_itself(command: str) -> None:
+    found = cli.get_command(click.Context(cli), command)
+    assert found is not None
+    assert found.get_short_help_str(limit=200) == COMMANDS[command]
 
 
 def test_the_list_of_rules_is_that_of_the_code() -> None:

@@ -10,7 +10,13 @@ import click
 from registry import __version__
 from registry.errors import RegistryError
 
-COMMANDS = ("validate", "diff", "plan", "reconcile", "serve")
+COMMANDS = {  # each with the first sentence of its help, so that nothing is imported to list them
+    "validate": "Say everything that is wrong with the descriptors.",
+    "diff": "Show what changed for a reader of the models.",
+    "plan": "Show what reconcile would do, and do nothing.",
+    "reconcile": "Make storage and endpoint equal to a commit.",
+    "serve": "Answer the registration API and show the catalog.",
+}
 
 
 class _Commands(click.Group):
@@ -24,6 +30,10 @@ class _Commands(click.Group):
             return None
         command: click.Command = getattr(importlib.import_module(f"registry.cli.{cmd_name}"), cmd_name)
         return command
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
