@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from registry.digests import digest_of
 from registry.errors import BlobExistsError, CopyError, CopyNotOfferedError
 from registry.storage import Blob, Storage
 
@@ -83,12 +83,3 @@ def _problem(wanted: Wanted, sha256: str, size: int) -> str | None:
     if wanted.sha256 is not None and sha256 != wanted.sha256:
         return f"has sha256 {sha256}, and the descriptor says {wanted.sha256}"
     return None
-
-
-def digest_of(chunks: Iterator[bytes]) -> tuple[str, int]:
-    """sha256 (hex digits) and size in bytes of a stream."""
-    digest, size = hashlib.sha256(), 0
-    for chunk in chunks:
-        digest.update(chunk)
-        size += len(chunk)
-    return digest.hexdigest(), size

@@ -1,30 +1,43 @@
-"""A version as the request that would register it, with the digests of its local files taken."""
+"""Versions as the requests that would register them, with the digests of their local files taken."""
 
 from __future__ import annotations
 
-from registry.copying import digest_of
+from collections.abc import Iterable, Mapping
+
+from registry.digests import Digest
+from registry.identity import ModelId
 from registry.repository import Repository
 from registry.snapshot import Version
 from registry.wire import Json, make_request, without_query
 
 
-def load_request(repository: Repository, version: Version) -> Json | None:
-    """The comparable request of a version; None where it has no readable descriptor or lacks a file."""
-    if version.descriptor is None:
-        return None
-    files = {target: _file(repository, version, target) for target in sorted(version.descriptor.model_files)}
-    known = {target: file for target, file in files.items() if file is not None}
-    return make_request(version.descriptor, known) if len(known) == len(files) else None
+def load_requests(repository: Repository, versions: Iterable[Version]) -> Mapping[ModelId, Json]:
+    """The comparable request of each version that has a readable descriptor and lacks no file."""
+    whole = [version for version in versions if version.descriptor is not None and not _lacking(version)]
+    digests = repository.digests(v.files[local] for v in whole for _, local in _locals(v))
+    return {version.id: _request(version, digests) for version in whole}
 
 
-def _file(repository: Repository, version: Version, target: str) -> Json | None:
+def _request(version: Version, digests: Mapping[str, Digest]) -> Json:
+    assert version.descriptor is not None  # noqa: S101 - the caller has looked
+    files = {target: _file(version, target, digests) for target in sorted(version.descriptor.model_files)}
+    return make_request(version.descriptor, files)
+
+
+def _file(version: Version, target: str, digests: Mapping[str, Digest]) -> Json:
     assert version.descriptor is not None  # noqa: S101 - the caller has looked
     file = version.descriptor.model_files[target]
     if file.local is not None:
-        if file.local not in version.files:
-            return None
-        sha256, size = digest_of(repository.bytes_of(version.files[file.local]))
+        sha256, size = digests[version.files[file.local].path]
         return {"sha256": sha256, "size": size}
-    pins = {"sha256": file.sha256, "size": file.size}
-    known = {key: pin for key, pin in pins.items() if pin is not None}
+    known = {key: pin for key, pin in (("sha256", file.sha256), ("size", file.size)) if pin is not None}
     return known if file.sha256 else known | {"url": without_query(file.source)}
+
+
+def _locals(version: Version) -> list[tuple[str, str]]:
+    files = version.descriptor.model_files.items() if version.descriptor else ()
+    return [(target, file.local) for target, file in files if file.local is not None]
+
+
+def _lacking(version: Version) -> bool:
+    return any(local not in version.files for _, local in _locals(version))

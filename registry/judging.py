@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from registry.checks.immutability import check_against_base
-from registry.desired import load_request
+from registry.desired import load_requests
 from registry.errors import UsageError
 from registry.finding import Finding
 from registry.identity import ModelId, folder_of, model_of
@@ -39,13 +39,13 @@ def load_case(
 def load_broken_promises(repository: Repository, case: Case, base: str) -> list[Finding]:
     """What the versions of a case change although the base has them, and so they count as registered."""
     before = repository.snapshot(base, case.snapshot.models, list(case.snapshot.versions)).versions
+    registered = load_requests(repository, before.values())
+    wanted = load_requests(repository, case.snapshot.versions.values())
     return [
         finding
         for model, version in case.snapshot.versions.items()
         if model in before
-        for finding in check_against_base(
-            version, before[model], load_request(repository, before[model]), load_request(repository, version)
-        )
+        for finding in check_against_base(version, before[model], registered.get(model), wanted.get(model))
     ]
 
 

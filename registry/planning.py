@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from registry.checks import check_snapshot
-from registry.desired import load_request
+from registry.desired import load_requests
 from registry.errors import RepositoryError
 from registry.finding import Finding, Severity
 from registry.identity import ModelId
@@ -15,7 +15,7 @@ from registry.ledger import Ledger, Receipt, State
 from registry.plan import Item, Observed, Plan, decide, listed_findings, make_plan
 from registry.policy import Policy
 from registry.repository import Repository
-from registry.snapshot import Snapshot, Version
+from registry.snapshot import Version
 from registry.wire import Json
 
 # What storage or endpoint lack of a registered version, in words; empty where nothing. Only asked for in full.
@@ -81,27 +81,39 @@ class Planner:
         only = sorted(scope.touched & set(scope.names))
         snapshot = self.repository.snapshot(commit, self.models, only)
         findings = listed_findings(snapshot, check_snapshot(snapshot, self.policy, scope.names))
+        valid = [version for model, version in snapshot.versions.items() if not _has_errors(findings.get(model, ()))]
+        requests = load_requests(self.repository, valid)
         with ThreadPoolExecutor(self.jobs) as pool:
-            tasks = list(pool.map(lambda m: self._task(m, snapshot, findings, drift_of), sorted(scope.touched)))
+            looks = pool.map(lambda m: self._observe(m, drift_of), sorted(scope.touched))
+            tasks = [
+                _task(model, snapshot.versions.get(model), requests.get(model), findings.get(model, ()), *look)
+                for model, look in zip(sorted(scope.touched), looks, strict=True)
+            ]
         untouched = len(set(scope.names) - scope.touched)
         plan = make_plan(commit, state.commit if state else None, [t.item if t else None for t in tasks], untouched)
         return Work(plan, tuple(task for task in tasks if task is not None and task.item.action != "unchanged"))
 
-    def _task(
-        self,
-        model: ModelId,
-        snapshot: Snapshot,
-        findings: Mapping[ModelId, list[Finding]],
-        drift_of: DriftOf | None,
-    ) -> Task | None:
-        version, receipt = snapshot.versions.get(model), self.ledger.receipt(model)
-        found = findings.get(model, [])
-        is_valid = not any(f.severity is Severity.ERROR for f in found)
-        request = load_request(self.repository, version) if version and is_valid else None
-        drift = drift_of(model, receipt) if drift_of and receipt else ""
-        observed = Observed(receipt.action, receipt.request, drift) if receipt else None
-        item = decide(version, request, observed, found, model)
-        return Task(item, version, request, receipt) if item else None
+    def _observe(self, model: ModelId, drift_of: DriftOf | None) -> tuple[Receipt | None, str]:
+        """The last receipt of a version, and what storage or endpoint lack of it where they are asked."""
+        receipt = self.ledger.receipt(model)
+        return receipt, drift_of(model, receipt) if drift_of and receipt else ""
+
+
+def _task(
+    model: ModelId,
+    version: Version | None,
+    request: Json | None,
+    findings: Sequence[Finding],
+    receipt: Receipt | None,
+    drift: str,
+) -> Task | None:
+    observed = Observed(receipt.action, receipt.request, drift) if receipt else None
+    item = decide(version, request, observed, findings, model)
+    return Task(item, version, request, receipt) if item else None
+
+
+def _has_errors(findings: Iterable[Finding]) -> bool:
+    return any(finding.severity is Severity.ERROR for finding in findings)
 
 
 def pending_after(state: State | None, now: str, unfinished: Iterable[ModelId]) -> Mapping[str, str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from git import GitCommandError, InvalidGitRepositoryError, NoSuchPathError, Repo
 
+from registry.digests import Digest, digest_of
 from registry.errors import RepositoryError
 from registry.identity import ModelId, folder_of, model_of
 from registry.snapshot import DESCRIPTOR, SUBMODULE, SYMLINK, Snapshot, TreeFile, make_snapshot
@@ -17,6 +18,7 @@ from registry.yaml12 import MAX_BYTES
 
 _POINTER_BYTES = 1024  # a Git LFS pointer is smaller than this: git-lfs(7)
 _CHUNK = 1024 * 1024
+_MAX_PATHS = 200  # of up to 200 characters each: far below what a system takes as a command line
 
 
 class Commit(NamedTuple):
@@ -59,12 +61,12 @@ class Repository:
 
     def details(self, commit: str) -> Commit:
         """Author, committer and time of a commit."""
-        fields = str(self._repo.git.show("--no-patch", "--format=%H%x00%an <%ae>%x00%cn <%ce>%x00%cI%x00%s", commit))
+        fields = self._git("show", "--no-patch", "--format=%H%x00%an <%ae>%x00%cn <%ce>%x00%cI%x00%s", commit)
         return Commit(*fields.split("\x00"))
 
     def last_change(self, commit: str, path: str) -> Commit:
         """The commit that last changed `path`, seen from `commit`."""
-        found = str(self._repo.git.rev_list("--max-count=1", commit, "--", path))
+        found = self._git("rev_list", "--max-count=1", commit, "--", path)
         return self.details(found or commit)
 
     def tree_id(self, commit: str, path: str) -> str | None:
@@ -105,8 +107,8 @@ class Repository:
 
     def difference(self, base: str, head: str, models: str) -> set[ModelId]:
         """The versions whose folders differ between two commits."""
-        paths = self._repo.git.diff_tree("-r", "-z", "--name-only", "--no-renames", base, head, "--", models)
-        found = (model_of(path, models) for path in str(paths).split("\x00"))
+        paths = self._git("diff_tree", "-r", "-z", "--name-only", "--no-renames", base, head, "--", models)
+        found = (model_of(path, models) for path in paths.split("\x00"))
         return {model for model in found if model is not None}
 
     def names(self, commit: str, models: str, of: Iterable[str] | None = None) -> list[ModelId]:
@@ -114,7 +116,7 @@ class Repository:
         paths = [models] if of is None else [f"{models}/{name}" for name in of]
         if not paths:
             return []
-        listing = str(self._repo.git.ls_tree("-r", "-d", "-z", "--name-only", commit, "--", *paths))
+        listing = self._git("ls_tree", "-r", "-d", "-z", "--name-only", commit, "--", *paths)
         found = {
             model_of(f"{path}/{DESCRIPTOR}", models)
             for path in listing.split("\x00")
@@ -124,15 +126,15 @@ class Repository:
 
     def snapshot(self, commit: str, models: str, only: Iterable[ModelId] | None = None) -> Snapshot:
         """The versions at a commit: all with their strays, or only some."""
-        paths = [models] if only is None else [folder_of(model, models) for model in only]
-        entries = list(self._entries(commit, paths)) if paths else []
+        wanted = None if only is None else set(only)
+        entries = [e for e in self._entries(commit, _paths(models, wanted)) if _is_of(e.path, models, wanted)]
         contents = self._contents([e for e in entries if _is_read(e)])
         return make_snapshot([e._replace(content=contents.get(e.oid)) for e in entries], models)
 
     def working_snapshot(self, models: str, only: Iterable[ModelId] | None = None) -> Snapshot:
         """The versions in the working tree: all with their strays, or only some."""
-        paths = [models] if only is None else [folder_of(model, models) for model in only]
-        names = self._working_paths(paths) if paths else []
+        wanted = None if only is None else set(only)
+        names = [path for path in self._working_paths(_paths(models, wanted)) if _is_of(path, models, wanted)]
         return make_snapshot(filter(None, map(self._working_file, names)), models)
 
     def working_names(self, models: str) -> list[ModelId]:
@@ -142,8 +144,8 @@ class Repository:
 
     def working_difference(self, base: str, models: str) -> set[ModelId]:
         """The versions whose folders in the working tree differ from a commit."""
-        changed = str(self._repo.git.diff("--name-only", "-z", "--no-renames", base, "--", models)).split("\x00")
-        new = str(self._repo.git.ls_files("-z", "--others", "--exclude-standard", "--", models)).split("\x00")
+        changed = self._git("diff", "--name-only", "-z", "--no-renames", base, "--", models).split("\x00")
+        new = self._git("ls_files", "-z", "--others", "--exclude-standard", "--", models).split("\x00")
         found = {model_of(path, models) for path in (*changed, *new)}
         return {model for model in found if model is not None}
 
@@ -164,29 +166,48 @@ class Repository:
         if process.wait() != 0:
             raise RepositoryError(f"git has no blob {oid}", hint="fetch the full history: git fetch --unshallow origin")
 
+    def _git(self, command: str, *arguments: str) -> str:
+        """What a git command prints; raises RepositoryError with what it complains of."""
+        try:
+            return str(getattr(self._repo.git, command)(*arguments))
+        except GitCommandError as error:
+            said = str(error.stderr).strip().removeprefix("stderr: ").strip("'\n ").partition("\n")[0]
+            raise RepositoryError(f"git {command.replace('_', '-')} failed: {said}", hint="run git fsck") from error
+
     def _entries(self, commit: str, paths: list[str]) -> Iterator[TreeFile]:
-        listing = str(self._repo.git.ls_tree("-r", "-z", "--long", commit, "--", *paths))
+        listing = self._git("ls_tree", "-r", "-z", "--long", commit, "--", *paths) if paths else ""
         for line in filter(None, listing.split("\x00")):
             facts, path = line.split("\t", 1)
             mode, _, oid, size = facts.split()
             yield TreeFile(path, mode, oid, int(size) if size != "-" else 0)
 
+    def digests(self, files: Iterable[TreeFile]) -> Mapping[str, Digest]:
+        """sha256 and size of each file by its path: what is in git through one process, each content once."""
+        wanted = list(files)
+        known = {oid: digest_of(chunks) for oid, chunks in self._batch({file.oid for file in wanted if file.oid})}
+        return {f.path: known[f.oid] if f.oid else digest_of(self.bytes_of(f)) for f in wanted}
+
     def _contents(self, files: list[TreeFile]) -> Mapping[str, bytes]:
-        """The bytes of many small files by their git ids, through one process."""
-        if not files:
-            return {}
+        """The bytes of many small files by their git ids."""
+        return {oid: b"".join(chunks) for oid, chunks in self._batch({file.oid for file in files})}
+
+    def _batch(self, oids: Collection[str]) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Many files of git through one process; each one's chunks are to be taken before the next."""
+        if not oids:
+            return
         with tempfile.TemporaryFile() as wanted:
-            wanted.write("".join(f"{oid}\n" for oid in {file.oid for file in files}).encode())
+            wanted.write("".join(f"{oid}\n" for oid in oids).encode())
             wanted.seek(0)
             process = self._repo.git.cat_file("--batch", istream=wanted, as_process=True)
-            contents = dict(_read_batch(process.stdout))
+            yield from _read_batch(process.stdout)
             process.wait()
-        return contents
 
     def _working_paths(self, paths: list[str]) -> list[str]:
         """What is tracked under these paths, and what is untracked but not ignored."""
-        listed = self._repo.git.ls_files("-z", "--cached", "--others", "--exclude-standard", "--", *paths)
-        return sorted(set(filter(None, str(listed).split("\x00"))))
+        listed = (
+            self._git("ls_files", "-z", "--cached", "--others", "--exclude-standard", "--", *paths) if paths else ""
+        )
+        return sorted(set(filter(None, listed.split("\x00"))))
 
     def _working_file(self, path: str) -> TreeFile | None:
         place = self.root / path
@@ -202,14 +223,33 @@ class Repository:
         return file._replace(content=place.read_bytes()) if _is_read(file) else file
 
 
+def _paths(models: str, wanted: Collection[ModelId] | None) -> list[str]:
+    """What to ask git for: the folders of some versions, or everything where a command line would be too long."""
+    if wanted is None or len(wanted) > _MAX_PATHS:
+        return [models]
+    return [folder_of(model, models) for model in sorted(wanted)]
+
+
+def _is_of(path: str, models: str, wanted: Collection[ModelId] | None) -> bool:
+    return wanted is None or model_of(path, models) in wanted
+
+
 def _is_read(file: TreeFile) -> bool:
     if file.mode in (SYMLINK, SUBMODULE):
         return False
     return file.size <= _POINTER_BYTES or (file.size <= MAX_BYTES and file.path.endswith(f"/{DESCRIPTOR}"))
 
 
-def _read_batch(stream: object) -> Iterator[tuple[str, bytes]]:
-    while header := stream.readline():  # type: ignore[attr-defined]
-        oid, _, size = header.decode().split()
-        yield oid, stream.read(int(size))  # type: ignore[attr-defined]
-        stream.read(1)  # type: ignore[attr-defined]
+def _read_batch(stream: IO[bytes]) -> Iterator[tuple[str, Iterator[bytes]]]:
+    while header := stream.readline():
+        oid, kind, *size = header.decode().split()
+        if kind == "missing":
+            raise RepositoryError(f"git has no blob {oid}", hint="fetch the full history: git fetch --unshallow origin")
+        yield oid, _take(stream, int(size[0]))
+        stream.read(1)  # the line feed after each content
+
+
+def _take(stream: IO[bytes], size: int) -> Iterator[bytes]:
+    while size and (chunk := stream.read(min(size, _CHUNK))):
+        size -= len(chunk)
+        yield chunk
