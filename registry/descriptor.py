@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from registry.wire import ENVIRONMENTS, PASSWORD
 from registry.yaml12 import Plain
@@ -21,9 +23,17 @@ def _resolve(value: Any) -> Any:
     return value.value if isinstance(value, Plain) else value
 
 
+def _check_argument(value: Any) -> Any:
+    """A scalar that JSON can carry, as the number or truth value that it also is."""
+    scalar = _resolve(value)
+    if not isinstance(scalar, str | int | float) or (isinstance(scalar, float) and not math.isfinite(scalar)):
+        raise PydanticCustomError("argument_type", "Input should be text, a finite number, true or false")
+    return scalar
+
+
 Integer = Annotated[int, Strict(), BeforeValidator(_resolve)]
 Truth = Annotated[bool, Strict(), BeforeValidator(_resolve)]
-Argument = Annotated[str | int | float | bool, Field(union_mode="smart"), BeforeValidator(_resolve)]
+Argument = Annotated[str | int | float | bool, Field(union_mode="smart"), BeforeValidator(_check_argument)]
 Line = Annotated[str, StringConstraints(max_length=200, pattern=r"^[^\r\n]*$")]
 Prose = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=512)]

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from registry.identity import ModelId, version_order
 from registry.snapshot import Snapshot, Version
-from registry.wire import Json, make_request, page_files, without_query
+from registry.wire import Json, is_same, make_request, page_files, without_query
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def make_fields(before: Json, after: Json) -> tuple[FieldChange, ...]:
     return tuple(
         FieldChange(field, old.get(field), new.get(field))
         for field in sorted({*old, *new})
-        if old.get(field) != new.get(field)
+        if not is_same(old.get(field), new.get(field))
     )
 
 

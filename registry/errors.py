@@ -40,6 +40,10 @@ class SourceError(RegistryError):
         self.retryable = retryable
 
 
+class DescriptorError(RegistryError):
+    """A descriptor in the working tree cannot be read, or not be written as it should be."""
+
+
 class CopyError(RegistryError):
     """A copy is not what it should be: size or digest differ, or a registered file would be overwritten."""
 

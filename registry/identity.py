@@ -13,8 +13,9 @@ _VERSION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.+_-]{0,62}[A-Za-z0-9])?")
 _RESERVED_VERSIONS = frozenset({"status", "index", "latest", "files"})  # paths of the API under a model
 _WINDOWS_DEVICE = re.compile(r"(?i)(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(?:\..*)?")
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_HALVES = "\ud800-\udfff"  # of surrogate pairs; Python puts bytes of a file's name that are no UTF-8 into them
 # C0, DEL and C1 except tab, line feed and carriage return; line and paragraph separator; bidirectional controls
-UNPRINTABLE = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029{_BIDI}]")
+UNPRINTABLE = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029{_BIDI}{_HALVES}]")
 _UNPRINTABLE_IN_NAME = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029{_BIDI}]")
 
 

@@ -13,9 +13,10 @@ from registry.endpoint import Endpoint
 from registry.errors import DivergedError
 from registry.identity import ModelId
 from registry.ledger import Clock, Hold, Ledger, State, stamp
+from registry.outcome import Outcomes, Result
 from registry.plan import Plan
 from registry.planning import Planner, Task, load_scope, pending_after
-from registry.registration import OUTCOMES, Registrar, Result
+from registry.registration import Registrar
 from registry.repository import Repository
 from registry.storage import Storage
 from registry.wire import WIRE_FORMAT
@@ -26,30 +27,6 @@ class Where(NamedTuple):
 
     endpoint: str  # its URL, or `embedded`
     instance: str | None  # which database, where that is known without asking; None: ask
-
-
-@dataclass(frozen=True)
-class Outcomes:
-    """How a run ended: each version in exactly one outcome; `unchanged` ones are counted, not listed."""
-
-    commit: str
-    converged: str | None  # the commit converged before
-    results: tuple[Result, ...]
-    unchanged: int
-    note: str = ""  # such as "superseded"
-
-    def counts(self) -> dict[str, int]:
-        """How many versions ended in each outcome."""
-        counts: dict[str, int] = {outcome: sum(r.outcome == outcome for r in self.results) for outcome in OUTCOMES}
-        return counts | {"unchanged": self.unchanged}
-
-    @property
-    def exit_code(self) -> int:
-        """0 all well; 3 where running again may help; 1 where it cannot, or for some of them."""
-        bad = [result for result in self.results if result.outcome in ("refused", "failed")]
-        if not bad:
-            return 0
-        return 3 if all(result.retryable for result in bad) else 1
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,16 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from registry import __version__
 from registry.copying import Wanted, copy_verified
 from registry.diff import refused
 from registry.endpoint import Endpoint
 from registry.errors import RegistryError
-from registry.finding import Finding
 from registry.identity import ModelId, folder_of
 from registry.ledger import Hold, Ledger
+from registry.outcome import Outcome, Result
 from registry.planning import Task
 from registry.policy import Policy
 from registry.repository import Repository
@@ -40,30 +40,10 @@ if TYPE_CHECKING:
     from registry.descriptor import Descriptor
     from registry.storage import Blob
 
-Outcome = Literal["registered", "amended", "removed", "repaired", "refused", "failed", "missing", "unchanged"]
-OUTCOMES: tuple[Outcome, ...] = (
-    "registered", "amended", "removed", "repaired", "refused", "failed", "missing", "unchanged"
-)  # fmt: skip
 _DONE: Mapping[str, Outcome] = {"register": "registered", "amend": "amended", "repair": "repaired", "remove": "removed"}
 
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Result:
-    """How one version ended."""
-
-    model: ModelId
-    outcome: Outcome
-    reason: str
-    files: int = 0
-    bytes: int = 0
-    retryable: bool = False
-    findings: tuple[Finding, ...] = ()
-    type: str = ""
-    num_params: int = 0
-    hint: str = ""
 
 
 class RefusedError(RegistryError):

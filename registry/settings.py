@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
+from urllib.parse import urlsplit
 
 from registry.errors import SettingsError
 from registry.finding import Severity
@@ -38,7 +39,7 @@ class Settings:
     endpoint: str = ""  # empty: the embedded one
     policy: Policy = field(default_factory=Policy)
     credentials: Credentials = field(default_factory=Credentials)
-    database: str = ""  # empty: SQLite at .registry/registry.db
+    database: str = field(default="", repr=False)  # URL, may hold a password; empty: SQLite at .registry/registry.db
 
 
 def parse_settings(
@@ -78,12 +79,14 @@ def parse_policy(table: Mapping[str, Any]) -> Policy:
 
 
 def _table(pyproject: str | None, source: str) -> dict[str, Any]:
+    hint = "correct the file; git shows what changed"
     try:
         document = tomllib.loads(pyproject or "")
+        (pyproject or "").encode()
     except tomllib.TOMLDecodeError as error:
-        raise SettingsError(
-            f"{source} is not TOML: {error}", hint="correct the file; git shows what changed"
-        ) from error
+        raise SettingsError(f"{source} is not TOML: {error}", hint=hint) from error
+    except UnicodeEncodeError as error:
+        raise SettingsError(f"{source} is not UTF-8", hint=hint) from error
     tool = document.get("tool", {})
     table = tool.get("registry", {}) if isinstance(tool, dict) else {}
     if not isinstance(table, dict):
@@ -110,17 +113,26 @@ def _get(table: Mapping[str, Any], key: str, kind: type, default: Any, where: st
 
 def _models(table: Mapping[str, Any]) -> str:
     models: str = _get(table, "models", str, Settings.models)
-    if not re.fullmatch(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*", models) or ".." in models.split("/"):
+    if not re.fullmatch(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*", models) or {".", ".."} & set(models.split("/")):
         raise SettingsError(f'[tool.registry] models = "{models}" is not a folder of the repository')
     return models
 
 
 def _sources(prefixes: list[Any]) -> tuple[str, ...]:
     for prefix in prefixes:
-        if not isinstance(prefix, str) or not re.match(r"https?://[^/?#@]+", prefix) or re.search(r"[?#@]", prefix):
+        if not isinstance(prefix, str) or not _is_prefix(prefix):
             hint = 'for example: sources = ["https://account.blob.core.windows.net/uploads/"]'
             raise SettingsError(f"[tool.registry.policy] sources: {prefix!r} is not a URL prefix", hint=hint)
     return tuple(prefixes)
+
+
+def _is_prefix(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return parts.scheme in ("https", "http") and has_host and not re.search(r"[?#@\s]", url)
 
 
 def _sas_hours(hours: int) -> int:

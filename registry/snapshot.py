@@ -34,10 +34,10 @@ class Version:
     id: ModelId
     path: str  # of the descriptor
     files: Mapping[str, TreeFile] = field(default_factory=dict)  # beside the descriptor, by path in the folder
-    node: Node | None = None
+    node: Node | None = field(default=None, repr=False)  # with whatever an author has written, passwords too
     descriptor: Descriptor | None = None
     removal: Removal | None = None
-    problems: tuple[Mapping[str, Any], ...] = ()  # pydantic's, to be said in our words
+    problems: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)  # pydantic's, to be said in our words
     findings: tuple[Finding, ...] = ()  # of the writing
 
     def place(self, *keys: str | int, at_key: bool = False) -> Place:

@@ -27,7 +27,10 @@ _QUERY = re.compile(r"(https?://[^\s?'\"<>]+)\?[^\s'\"<>]*")
 _BEARER = re.compile(r"(?i)\b(bearer\s+)[^\s'\"<>,;]+")
 _SECRET = re.compile(r"(?i)\b(sig|token|accountkey|password)(['\"]?\s*(?:[=:]|%3d)\s*['\"]?)[^\s&'\"<>]+")
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # what IANA has given out: RFC 4291, 2.4
-_WIRE_SERVER = ipaddress.IPv4Address("168.63.129.16")  # Azure's own: every virtual machine reaches its host there
+_NOT_PUBLIC = (
+    ipaddress.IPv4Network("168.63.129.16/32"),  # Azure's own: every virtual machine reaches its host there
+    ipaddress.IPv4Network("192.0.0.0/24"),  # IANA's for protocols; older Pythons take most of it for public
+)
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 
 
@@ -69,7 +72,11 @@ def is_public(address: str, *, allow_loopback: bool = False) -> bool:
         return True
     if not embedded:
         return ip in _GLOBAL_UNICAST and ip.is_global
-    return all(v4.is_global and not v4.is_multicast and v4 != _WIRE_SERVER for v4 in embedded)
+    return all(_is_public_v4(v4) for v4 in embedded)
+
+
+def _is_public_v4(ip: ipaddress.IPv4Address) -> bool:
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NOT_PUBLIC)
 
 
 def _embedded(ip: ipaddress.IPv6Address) -> tuple[ipaddress.IPv4Address, ...]:

@@ -100,9 +100,14 @@ def make_patch(before: Json, after: Json) -> Json:
         if isinstance(old, dict) and isinstance(new, dict):
             if inner := make_patch(old, new):
                 patch[key] = inner
-        elif old != new and not (old in _EMPTY and new in _EMPTY):
+        elif not is_same(old, new) and not (old in _EMPTY and new in _EMPTY):
             patch[key] = new
     return patch
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Whether two JSON values are one: `true`, 1 and 1.0 are three, the order of keys does not count."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def digest(value: Json) -> str:

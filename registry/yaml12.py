@@ -26,6 +26,7 @@ _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
 _CONFLICT = re.compile(r"^(?:<{7}|>{7}|\|{7})(?: |$)|^={7}$", re.MULTILINE)
 _TABBED = re.compile(r"^[ ]*\t[ \t]*(?=[^ \t\r\n])", re.MULTILINE)
+_BREAKS = dict.fromkeys((0x85, 0x2028, 0x2029), " ")  # control characters that YAML 1.1 takes for ends of lines
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
@@ -48,6 +49,8 @@ class Node:
     line: int
     column: int
     value: Any
+    start: int = 0  # in characters of the text
+    end: int = 0  # after its last character; of a scalar only, which may have blank lines at its end
 
 
 @dataclass(slots=True)
@@ -76,12 +79,13 @@ def parse_yaml(path: str, data: bytes) -> tuple[Node | None, list[Finding]]:
     if text is None:
         return None, findings
     reader = _Reader(path, findings)
-    root = _read(reader, text)
+    root = _read(reader, text.translate(_BREAKS))
     _report_tabs(reader, text)
     return (None if any(f.rule in _FATAL for f in reader.findings) else root), reader.findings
 
 
 _FATAL = {"too-deep", "anchor", "yaml-syntax", "several-documents", "conflict-marker", "tab-indentation", "tag"}
+_FATAL |= {"wrong-type"}  # of a key
 
 
 def too_large(path: str, size: int) -> Finding:
@@ -134,18 +138,15 @@ def _decode(path: str, data: bytes) -> tuple[str | None, list[Finding]]:
 
 
 def _undecodable(path: str, data: bytes, start: int) -> Finding:
-    before = data[:start]
-    line = before.count(b"\n") + 1
-    column = len(before[before.rfind(b"\n") + 1 :].decode(errors="replace")) + 1
+    before = data[:start].decode()
     message = f"byte 0x{data[start]:02x} is not UTF-8. Save the file as UTF-8"
-    return Place(path, line, column).finding("invalid-utf8", message)
+    return _at(path, before, len(before)).finding("invalid-utf8", message)
 
 
 def _character_findings(path: str, text: str) -> Iterator[Finding]:
     if text.startswith("\ufeff"):
-        yield Place(path).finding(
-            "byte-order-mark", "the file starts with a byte order mark. Save it as UTF-8 without BOM"
-        )
+        message = "the file starts with a byte order mark. Save it as UTF-8 without BOM"
+        yield Place(path).finding("byte-order-mark", message)
     for match in _first(UNPRINTABLE.finditer(text), 20):
         message = f"U+{ord(match.group()):04X} is a control or bidirectional character. Take it out"
         yield _at(path, text, match.start()).finding("control-character", message)
@@ -177,15 +178,24 @@ def _read(reader: _Reader, text: str) -> Node | None:
     try:
         return _build(reader, yaml.parse(text, Loader=yaml.CSafeLoader))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        problem = " ".join(filter(None, (error.context, error.problem)))
-        if mark is not None and not any(f.rule == "conflict-marker" for f in reader.findings):
-            reader.report("yaml-syntax", mark, f"this is not YAML: {problem}. Correct this line or the one before")
+        if not any(f.rule == "conflict-marker" for f in reader.findings):
+            problem = " ".join(filter(None, (error.context, error.problem)))
+            message = f"this is not YAML: {problem}. Correct this line or the one before"
+            reader.findings.append(_syntax_place(reader.path, text, error).finding("yaml-syntax", message))
     except yaml.YAMLError as error:  # the reader's complaint about a character has no mark
         if not reader.findings:
             message = f"this is not YAML: {str(error).splitlines()[0]}. Take the character out"
             reader.findings.append(Place(reader.path).finding("yaml-syntax", message))
     return None
+
+
+def _syntax_place(path: str, text: str, error: Any) -> Place:
+    """Where the problem is, or where what it broke began: one of them is in the file, the other may be after it."""
+    written = text.rstrip()
+    for mark in filter(None, (error.problem_mark, error.context_mark)):
+        if mark.line <= written.count("\n"):
+            return Place(path, mark.line + 1, mark.column + 1)
+    return _at(path, text, max(len(written) - 1, 0))
 
 
 def _build(reader: _Reader, events: Iterator[Any]) -> Node | None:
@@ -228,20 +238,18 @@ def _is_allowed(reader: _Reader, event: Any) -> bool:
 
 
 def _node(reader: _Reader, event: Any) -> Node:
-    line, column = event.start_mark.line + 1, event.start_mark.column + 1
+    mark = event.start_mark
+    line, column = mark.line + 1, mark.column + 1
     kind = type(event).__name__
-    if kind == "MappingStartEvent":
-        return Node(line, column, {})
-    if kind == "SequenceStartEvent":
-        return Node(line, column, [])
+    if kind != "ScalarEvent":
+        return Node(line, column, {} if kind == "MappingStartEvent" else [], mark.index)
     if event.style in ("|", ">"):
         reader.blocks.append(range(line + 1, event.end_mark.line + 2))
     elif event.style == '"' and (hidden := UNPRINTABLE.search(event.value)):
-        code = f"U+{ord(hidden.group()):04X}"
-        reader.report(
-            "control-character", event.start_mark, f"an escape stands for {code}, a control character. Take it out"
-        )
-    return Node(line, column, _scalar(event.value) if event.implicit[0] else event.value)
+        message = f"an escape stands for U+{ord(hidden.group()):04X}, a control character. Take it out"
+        reader.report("control-character", mark, message)
+    value = _scalar(event.value) if event.implicit[0] else event.value
+    return Node(line, column, value, mark.index, event.end_mark.index)
 
 
 def _scalar(text: str) -> str | None:
@@ -270,13 +278,10 @@ def _attach(reader: _Reader, parent: Node, key: Node | None, node: Node) -> tupl
         return parent, node
     name = _key_name(reader, key)
     if name in parent.value:
-        first = parent.value[name].key.line
-        reader.findings.append(
-            Place(reader.path, key.line, key.column, name).finding(
-                "duplicate-key", f"`{name}` stands here and in line {first}. Keep one of the two", found=name
-            )
-        )
-    elif name is not None:
+        message = f"`{name}` stands here and in line {parent.value[name].key.line}. Keep one of the two"
+        place = Place(reader.path, key.line, key.column, name)
+        reader.findings.append(place.finding("duplicate-key", message, found=name))
+    else:
         parent.value[name] = Entry(key, node)
     return parent, None
 

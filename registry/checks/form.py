@@ -42,9 +42,9 @@ def check_writing(version: Version, _: Policy) -> Iterator[Finding]:
 
 def check_types(version: Version, _: Policy) -> Iterator[Finding]:
     """Keys and values are those that the descriptor knows."""
-    lists = {_keys(p) for p in version.problems}
+    lists = {p["loc"] for p in version.problems}
     for problem in version.problems:
-        keys = _keys(problem)
+        keys: Keys = problem["loc"]
         if problem["type"] == "too_short" and any(k[: len(keys)] == keys and k != keys for k in lists):
             continue  # pydantic counts only the valid items; those that are not are findings of their own
         yield _say(version, keys, problem)
@@ -149,12 +149,6 @@ CHECKS = (
 )
 
 
-def _keys(problem: Mapping[str, Any]) -> Keys:
-    """The keys of the problem as they stand in the file: without pydantic's marks for keys and members of unions."""
-    marks = {"[key]", "str", "int", "float", "bool"} if "args" in problem["loc"] else {"[key]"}
-    return tuple(key for key in problem["loc"] if key not in marks)
-
-
 def _say(version: Version, keys: Keys, problem: Mapping[str, Any]) -> Finding:
     kind = problem["type"]
     if kind == "extra_forbidden":
@@ -162,13 +156,13 @@ def _say(version: Version, keys: Keys, problem: Mapping[str, Any]) -> Finding:
     if kind == "missing":
         return _missing_key(version, keys)
     name = f"`{keys[-1]}`" if keys and isinstance(keys[-1], str) else "this"
-    found = _shown(problem["input"])
-    if problem["input"] is None:
-        message = f"{name} is empty. Write {_wanted(problem)}, or take the key out"
-        return version.place(*keys).finding("wrong-type", message, expected=_wanted(problem))
+    found = "something else" if keys and keys[-1] == "password" else _shown(problem["input"])
     if not keys:
         message = "the descriptor is not a mapping. Write the sections `model_config`, `model_files`, `model_metainfo`"
         return version.place().finding("not-a-mapping", message, found=found)
+    if problem["input"] is None:
+        message = f"{name} is empty. Write {_wanted(problem)}, or take the key out"
+        return version.place(*keys).finding("wrong-type", message, expected=_wanted(problem))
     rule = "wrong-type" if kind.endswith("_type") else "wrong-value"
     message = f"{name} is {found}; write {_wanted(problem)}{_nearest_choice(problem)}"
     return version.place(*keys).finding(rule, message, found=found, expected=_wanted(problem))
@@ -176,19 +170,20 @@ def _say(version: Version, keys: Keys, problem: Mapping[str, Any]) -> Finding:
 
 def _unknown_key(version: Version, keys: Keys) -> Finding:
     key, parent = str(keys[-1]), ".".join(str(k) for k in keys[:-1] if isinstance(k, str))
-    place = version.place(*keys, at_key=True)
+    place, is_of_file = version.place(*keys, at_key=True), keys[0] == "model_files"
+    siblings = _known_keys().get("model_files.*" if is_of_file else parent, ())
     if len(keys) == 1 and version.text("lifecycle", "state") == "removed":
         message = f"a removed version keeps nothing but `lifecycle`. Take `{key}` out"
         return place.finding("removal-not-alone", message, found=key)
     if key in _IDENTITY and len(keys) <= 2:
         message = f"`{key}` is given by the folder, `{version.id}`. Take the line out"
         return place.finding("repeated-identity", message, found=key)
-    homes = [home for home, known in _known_keys().items() if key in known and home != parent]
+    homes = [home for home, known in _known_keys().items() if key in known and home not in (parent, "model_files.*")]
     where = f"`{parent}`" if parent else "the top level"
-    if homes and not get_close_matches(key, _known_keys().get(parent, ()), 1, 0.8):
+    if homes and not is_of_file and not get_close_matches(key, siblings, 1, 0.8):
         home = f"`{homes[0]}`" if homes[0] else "the top level"
         return place.finding("misplaced-key", f"`{key}` does not belong in {where}. Move it to {home}", found=key)
-    near = get_close_matches(key, _known_keys().get(parent, ()), 1)
+    near = get_close_matches(key, siblings, 1)
     advice = f"Did you mean `{near[0]}`?" if near else "Take it out"
     return place.finding(
         "unknown-key", f"`{key}` is not a key of {where}. {advice}", found=key, fix=near[0] if near else None
@@ -211,6 +206,7 @@ def _known_keys() -> dict[str, tuple[str, ...]]:
         Descriptor,
         DockerRegistry,
         Environment,
+        File,
         Lifecycle,
         Metainfo,
         Training,
@@ -224,6 +220,7 @@ def _known_keys() -> dict[str, tuple[str, ...]]:
     models: dict[str, Any] = {
         "": Descriptor,
         "model_config": Configuration,
+        "model_files.*": File,
         "model_metainfo": Metainfo,
         "lifecycle": Lifecycle,
     }
@@ -239,6 +236,7 @@ _WANTED = {
     "tuple_type": "a list",
     "dict_type": "a mapping",
     "model_type": "a mapping",
+    "argument_type": "text, a finite number, `true` or `false`",
     "string_too_long": "at most {max_length} characters",
     "string_too_short": "at least {min_length} character",
     "too_long": "at most {max_length} entries",
@@ -272,6 +270,8 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         return "a list" if value else "an empty list"
     text = str(value).lower() if isinstance(value, bool) else str(value)
+    if not text:
+        return "an empty text"
     kind = " text" if isinstance(value, str) and not isinstance(value, Plain) and _looks_other(text) else ""
     return f"the{kind} `{text}`" if kind else f"`{text if len(text) <= 60 else text[:57] + '…'}`"
 

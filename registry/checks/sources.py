@@ -39,7 +39,7 @@ def check_sources(version: Version, policy: Policy) -> Iterator[Finding]:
 def check_pins(version: Version, policy: Policy) -> Iterator[Finding]:
     """Each remote source has `sha256` and `size`."""
     for target in version.keys("model_files") if policy.pins != "off" else ():
-        is_remote = version.source(target) is not None and version.local(target) is None
+        is_remote = "://" in (version.source(target) or "") and version.local(target) is None
         if is_remote and not {"sha256", "size"} <= set(version.keys("model_files", target)):
             message = f"`{target}` is remote and lacks `sha256` or `size`. Write {{source: …, sha256: …, size: …}}"
             finding = version.place("model_files", target).finding("pin-missing", message)
@@ -93,10 +93,14 @@ def source_problem(url: str, policy: Policy) -> str | None:
 def _is_below(url: SplitResult, prefix: str) -> bool:
     """Whether scheme, host, port and normalised path of the URL are those of the prefix, or below it."""
     allowed = urlsplit(prefix)
-    if (url.scheme, url.hostname, url.port) != (allowed.scheme, allowed.hostname, allowed.port):
+    if _origin(url) != _origin(allowed):
         return False
     path, root = _plain_path(url.path), allowed.path.rstrip("/")
     return path is not None and (path == root or path.startswith(f"{root}/"))
+
+
+def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
+    return url.scheme, url.hostname, url.port or {"https": 443, "http": 80}.get(url.scheme)
 
 
 def _plain_path(path: str) -> str | None:

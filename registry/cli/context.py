@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from registry.endpoint import Endpoint
     from registry.ledger import Hold, Ledger
+    from registry.outcome import Result
     from registry.reconcile import Run, Where
-    from registry.registration import Registrar, Result
+    from registry.registration import Registrar
     from registry.repository import Repository
     from registry.settings import Settings
     from registry.storage import Blob, Storage
@@ -40,7 +41,8 @@ def settings_at(repository: Repository, commit: str | None) -> Settings:
         text, source = repository.text(commit, SETTINGS_FILE), f"{SETTINGS_FILE} at {commit[:12]}"
     else:
         file = repository.root / SETTINGS_FILE
-        text, source = file.read_text() if file.is_file() else None, SETTINGS_FILE
+        text = file.read_text("utf-8", "surrogateescape") if file.is_file() else None  # as git gives a commit's
+        source = SETTINGS_FILE
     return parse_settings(text, os.environ, source=source)
 
 

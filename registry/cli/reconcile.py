@@ -11,7 +11,7 @@ from registry.errors import UsageError
 
 if TYPE_CHECKING:
     from registry.identity import ModelId
-    from registry.registration import Result
+    from registry.outcome import Result
 
 
 @click.command()

@@ -14,7 +14,7 @@ def render_findings(findings: Sequence[Finding]) -> str:
 
 
 def _command(finding: Finding) -> str:
-    place = f"file={_property(finding.path)},line={finding.line},col={finding.column}"
+    place = f"file={_property(printable(finding.path))},line={finding.line},col={finding.column}"
     message = _data(printable(finding.message))
     return f"::{finding.severity} {place},title={_property(finding.rule)}::{message}\n"
 

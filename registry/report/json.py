@@ -12,8 +12,8 @@ from registry.finding import Finding, Severity
 
 if TYPE_CHECKING:
     from registry.diff import Change
+    from registry.outcome import Outcomes
     from registry.plan import Plan
-    from registry.reconcile import Outcomes
 
 FORMAT = 1
 

@@ -11,9 +11,8 @@ from registry.report.words import count, printable, size, value
 
 if TYPE_CHECKING:
     from registry.diff import Change, FieldChange, FileChange
+    from registry.outcome import Outcomes, Result
     from registry.plan import Plan
-    from registry.reconcile import Outcomes
-    from registry.registration import Result
 
 
 def render_findings(findings: Sequence[Finding], judged: int) -> str:

@@ -7,55 +7,16 @@ import json
 import secrets
 import signal
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from tests.azurite import free_port
-from tests.build import FILES, a_commit, a_descriptor, a_version, git
+from tests.build import FILES, a_commit, a_descriptor, a_version
 from tests.command import SCRIPT
 from tests.e2e.place import Place
+from tests.e2e.sources import allow, source
 
 WEIGHTS = secrets.token_bytes(300_000)
-
-
-@contextmanager
-def source(files: dict[str, bytes | int | str]) -> Iterator[str]:
-    """A plain web server: bytes are served, a number is a status, text is where a redirect leads."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            found = files.get(self.path, 404)
-            self.send_response(200 if isinstance(found, bytes) else found if isinstance(found, int) else 302)
-            if isinstance(found, str):
-                self.send_header("Location", found)
-            self.send_header("Content-Length", str(len(found) if isinstance(found, bytes) else 0))
-            self.end_headers()
-            if isinstance(found, bytes):
-                self.wfile.write(found)
-
-        def log_message(self, *_: object) -> None:
-            """Keep the tests' output clean."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def allow(place: Place, *prefixes: str) -> None:
-    """Commit settings that let these sources through."""
-    sources = json.dumps(list(prefixes))
-    settings = f"[tool.registry.policy]\nallow_loopback = true\nsources = {sources}\n"
-    (place.repository / "pyproject.toml").write_text(settings)
-    git(place.repository, "commit", "--quiet", "--all", "--message=settings")
 
 
 def remote(url: str, content: bytes = WEIGHTS) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""A forge in a folder: a bare repository with pull requests, whose workflows are run for real by act, on this machine."""
+"""A forge in a folder: a bare repository with pull requests, whose workflows act runs for real on this machine."""
 
 from __future__ import annotations
 

@@ -1,0 +1,54 @@
+"""How a run of reconcile ended: one outcome for each version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from registry.finding import Finding
+from registry.identity import ModelId
+
+Outcome = Literal["registered", "amended", "removed", "repaired", "refused", "failed", "missing", "unchanged"]
+OUTCOMES: tuple[Outcome, ...] = (
+    "registered", "amended", "removed", "repaired", "refused", "failed", "missing", "unchanged"
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one version ended."""
+
+    model: ModelId
+    outcome: Outcome
+    reason: str
+    files: int = 0
+    bytes: int = 0
+    retryable: bool = False
+    findings: tuple[Finding, ...] = ()
+    type: str = ""
+    num_params: int = 0
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """How a run ended: each version in exactly one outcome; `unchanged` ones are counted, not listed."""
+
+    commit: str
+    converged: str | None  # the commit converged before
+    results: tuple[Result, ...]
+    unchanged: int
+    note: str = ""  # such as "superseded"
+
+    def counts(self) -> dict[str, int]:
+        """How many versions ended in each outcome."""
+        counts: dict[str, int] = {outcome: sum(r.outcome == outcome for r in self.results) for outcome in OUTCOMES}
+        return counts | {"unchanged": self.unchanged}
+
+    @property
+    def exit_code(self) -> int:
+        """0 all well; 3 where running again may help; 1 where it cannot, or for some of them."""
+        bad = [result for result in self.results if result.outcome in ("refused", "failed")]
+        if not bad:
+            return 0
+        return 3 if all(result.retryable for result in bad) else 1

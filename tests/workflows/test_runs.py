@@ -1,0 +1,212 @@
+"""What the workflows do, run by act against a repository with a bare origin."""
+
+from __future__ import annotations
+
+import secrets
+import textwrap
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from tests.azurite import Azurite
+from tests.build import a_descriptor, a_version, write
+from tests.workflows.act import Annotation, Event, Forge, Run
+
+MISTAKE = a_version(a_descriptor(colour="red"))
+NO_KEY = Annotation(
+    "error", "models/tiny/1.1/model.yaml", 24, 1, "unknown-key", "`colour` is not a key of the top level. Take it out"
+)
+
+
+def propose(forge: Forge, model: str, files: dict[str, bytes], branch: str = "proposal") -> Path:
+    """Push a branch that adds a version."""
+    clone = forge.clone()
+    write(clone, model, files)
+    forge.push(clone, branch, f"Add {model}")
+    return clone
+
+
+@dataclass(frozen=True)
+class Attack:
+    """The run for a pull request with a mistake, which would switch the rule off and run what it brings."""
+
+    run: Run
+    marker: Path  # where what is run from the pull request writes its name
+
+
+@pytest.fixture(scope="module")
+def attack(tmp_path_factory: pytest.TempPathFactory, wheels: Mapping[str, str]) -> Attack:
+    """A hostile pull request, judged once for several tests."""
+    folder = tmp_path_factory.mktemp("attack")
+    forge = Forge(folder, wheels)
+    clone = propose(forge, "tiny/1.1", MISTAKE)
+    plant(clone, folder / "marker")
+    forge.push(clone, "proposal", "Take over")
+    return Attack(forge.run(forge.open_pull_request("proposal"), "validate.yml"), folder / "marker")
+
+
+def test_a_mistake_fails_the_job_and_stands_on_its_line(attack: Attack) -> None:
+    assert attack.run.jobs == {"validate": "failure"}, attack.run.log
+    assert attack.run.annotations == (NO_KEY,)
+
+
+def test_the_summary_has_findings_and_changes_also_after_a_failure(attack: Attack) -> None:
+    assert "failed: 1 version, 1 error" in attack.run.summary
+    assert "added tiny/1.1, compared with tiny/1.0" in attack.run.summary
+
+
+def test_nothing_that_a_pull_request_brings_is_run(attack: Attack) -> None:
+    assert attack.run.jobs == {"validate": "failure"}, attack.run.log
+    assert not attack.marker.exists(), attack.marker.read_text()
+
+
+def test_a_good_pull_request_passes_and_is_compared_with_what_it_is_merged_with(forge: Forge) -> None:
+    propose(forge, "tiny/1.1", a_version(a_descriptor(model_metainfo__num_params=2_100_000)))
+    stale = forge.open_pull_request("proposal").payload["pull_request"]
+    propose(forge, "other/1.0", a_version(), "other")
+    forge.merge("other")
+    event = forge.open_pull_request("proposal")
+
+    run = forge.run(Event(event.name, {**event.payload, "pull_request": stale}, event.commit), "validate.yml")
+
+    assert run.jobs == {"validate": "success"}, run.log
+    assert run.annotations == ()
+    assert "added tiny/1.1, compared with tiny/1.0" in run.summary
+    assert "num_params" in run.summary
+    assert "other/1.0" not in run.summary
+
+
+def test_a_merge_group_is_judged_from_its_base_to_its_head(forge: Forge) -> None:
+    propose(forge, "tiny/1.1", MISTAKE, "one")
+    propose(forge, "other/1.0", a_version(), "two")
+
+    run = forge.run(forge.queue("one", "two"), "validate.yml")
+
+    assert run.jobs == {"validate": "failure"}, run.log
+    assert run.annotations == (NO_KEY,)
+    assert "added other/1.0" in run.summary
+    assert "added tiny/1.1" in run.summary
+
+
+def test_a_base_without_the_tool_says_that_it_is_to_be_merged_first(forge: Forge) -> None:
+    clone = forge.clone()
+    for name in ("registry/cli/__init__.py", "requirements/run.txt"):
+        (clone / name).unlink()
+    forge.push(clone, "main")
+    propose(forge, "tiny/1.1", a_version())
+
+    run = forge.run(forge.open_pull_request("proposal"), "validate.yml")
+
+    assert run.jobs == {"validate": "failure"}, run.log
+    assert [(note.level, note.title) for note in run.annotations] == [("error", "no-validator")]
+
+
+def test_what_is_merged_is_registered_and_the_clock_repairs_what_was_lost(forge: Forge, tmp_path: Path) -> None:
+    propose(forge, "tiny/1.1", a_version())
+    kept = tmp_path / "storage" / "tiny" / "1.1" / "model.bin"
+
+    merged = reconcile(forge, forge.merge("proposal"), tmp_path)
+    assert merged.jobs == {"reconcile": "success"}, merged.log
+    assert "2 registered" in merged.summary
+    assert "registered tiny/1.1" in merged.log
+    kept.unlink()
+
+    repaired = reconcile(forge, forge.schedule(), tmp_path)
+    assert repaired.jobs == {"reconcile": "success"}, repaired.log
+    assert "1 repaired" in repaired.summary
+    assert kept.is_file()
+
+
+def test_a_run_by_hand_uses_the_identity_and_fails_for_one_refused_version(
+    forge: Forge, tmp_path: Path, azurite: Azurite
+) -> None:
+    propose(forge, "other/1.0", MISTAKE)
+    forge.merge("proposal")
+    container = azurite.url("private", f"models-{secrets.token_hex(6)}")
+    kept = {"REGISTRY_DATABASE": f"sqlite:///{tmp_path / 'registry.db'}", "AZURE_STORAGE_KEY": azurite.key("private")}
+    variables = {"REGISTRY_STORAGE": container, "AZURE_CLIENT_ID": "client", "AZURE_TENANT_ID": "tenant"}
+
+    with identities() as (asked, env):
+        run = forge.run(forge.dispatch(), "reconcile.yml", env=env, secrets=kept, variables=variables)
+
+    assert asked == [("/token?v=1&audience=api://AzureADTokenExchange", "bearer request-token")]
+    assert run.jobs == {"reconcile": "failure"}, run.log
+    assert "1 registered, 1 refused" in run.summary
+    assert [secret for secret in kept.values() if secret in run.log + run.summary] == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "title"), [({}, "no-storage"), ({"REGISTRY_STORAGE": "/kept/storage"}, "no-endpoint")]
+)
+def test_a_runner_that_would_forget_everything_is_refused(forge: Forge, variables: dict[str, str], title: str) -> None:
+    run = forge.run(forge.dispatch(), "reconcile.yml", variables=variables)
+
+    assert run.jobs == {"reconcile": "failure"}, run.log
+    assert [(note.level, note.title) for note in run.annotations] == [("error", title)]
+
+
+def reconcile(forge: Forge, event: Event, folder: Path) -> Run:
+    """Run reconcile.yml with storage and records in a folder that outlives the runner."""
+    database = {"REGISTRY_DATABASE": f"sqlite:///{folder / 'registry.db'}"}
+    variables = {"REGISTRY_STORAGE": str(folder / "storage")}
+    return forge.run(event, "reconcile.yml", secrets=database, variables=variables)
+
+
+def plant(clone: Path, marker: Path) -> None:
+    """Put into a tree what would write its own name into `marker` when Python, pip or a shell took it from there."""
+    python = ["sitecustomize.py", "usercustomize.py", "conftest.py", "setup.py", "click.py", "git.py", "yaml.py"]
+    python += ["venv.py", "pip.py", "json.py", "registry/__init__.py", "registry/cli/__init__.py", "registry/git.py"]
+    for name in python:
+        (clone / name).write_text(f"with open({str(marker)!r}, 'a') as file:\n    file.write({name + ' '!r})\n")
+    for name in ("registry-command", "python", "pip", "git", "head"):
+        script = clone / name
+        script.write_text(f"#!/bin/sh\necho {name} >> '{marker}'\n")
+        script.chmod(0o755)
+    (clone / "requirements" / "run.txt").write_text("./\n")
+    (clone / "pip.conf").write_text("[global]\nno-index = true\n")
+    (clone / "pyproject.toml").write_text(
+        textwrap.dedent(
+            """
+            [build-system]
+            requires = []
+            build-backend = "setup"
+            backend-path = ["."]
+            [project]
+            name = "registry"
+            version = "6.6.6"
+            [tool.registry.severity]
+            unknown-key = "off"
+            """
+        )
+    )
+
+
+@contextmanager
+def identities() -> Iterator[tuple[list[tuple[str, str]], dict[str, str]]]:
+    """GitHub's giver of identities: what it is asked, and the environment that leads to it."""
+    asked: list[tuple[str, str]] = []
+
+    class Giver(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append((self.path, self.headers["Authorization"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"value": "an.assertion.signed"}')
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is the library's
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Giver) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}/token?v=1"
+            yield asked, {"ACTIONS_ID_TOKEN_REQUEST_URL": url, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "request-token"}
+        finally:
+            server.shutdown()
+            thread.join()
