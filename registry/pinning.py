@@ -1,4 +1,4 @@
-"""Digest remote files: read each source once, and write what was read into the descriptors of the working tree."""
+"""Pin remote files: read each source once, and write what was read into the descriptors of the working tree."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from registry.snapshot import Version
 from registry.sources import Sources
 from registry.web import redact
 from registry.writing import read_file, write_file
-from registry.yaml12 import is_lfs_pointer, parse_yaml, to_value
+from registry.yaml12 import MAX_BYTES, is_lfs_pointer, parse_yaml, to_value, too_large
 
 Outcome = Literal["pinned", "updated", "unchanged", "differs", "failed"]
 OnRead = Callable[[str, Digest], None]  # URL, and what its bytes are
@@ -37,7 +37,7 @@ class Result:
     model: ModelId
     target: str | None
     outcome: Outcome
-    pin: Digest | None = None  # of what was read
+    pin: Digest | None = None  # what was read
     reason: str = ""
     hint: str = ""
     retryable: bool = False
@@ -71,7 +71,7 @@ def pin(
     update: bool,
     on_read: OnRead,
 ) -> Outcomes:
-    """Digest what lacks a pin, in all versions or only some; with `update` read every source, and correct pins."""
+    """Pin what lacks a pin, in all versions or only some; with `update` read every source, and correct pins."""
     versions = list(repository.working_snapshot(models, only or None).versions.values())
     urls = {file.source for version in versions for _, file in _unpinned(version, update=update) if file}
     with ThreadPool(min(jobs, len(urls)) or 1) as pool:  # its threads end with the process: Ctrl-C waits for no source
@@ -147,7 +147,7 @@ class _Pinner:
             return [Result(version.id, None, "failed", reason=str(error), hint=error.hint)]
 
     def _pin_now(self, version: Version) -> list[Result]:
-        """Digest the descriptor as it is by now: reading may have taken hours."""
+        """Pin the descriptor as it is by now: reading may have taken hours."""
         data = read_file(self.root / version.path)
         node, findings = parse_yaml(version.path, data)
         if node is None or findings:
@@ -165,8 +165,10 @@ class _Pinner:
         node, path = version.node, version.path
         if node is None or not pins:
             return
-        new = apply_splices(text, make_pin_splices(text, node, pins))
-        write_file(self.root / path, new.encode(), lambda data: is_pinned(node, parse_yaml(path, data)[0], pins))
+        new = apply_splices(text, make_pin_splices(text, node, pins)).encode()
+        if len(new) > MAX_BYTES:
+            raise DescriptorError(f"with its pins {too_large(path, len(new)).message}")
+        write_file(self.root / path, new, lambda data: is_pinned(node, parse_yaml(path, data)[0], pins))
 
     def _judge(self, model: ModelId, target: str, file: File | None) -> Result:
         """What is to become of one target."""

@@ -110,6 +110,7 @@ RULES: dict[str, Rule] = {
             "password-unbound": "A password is named only for the registry that the settings bind it to.",
         },
     ),
+    **_family("settings", "error", {"settings-invalid": "The settings that a change leaves behind can be read."}),
     **_family(
         "immutability",
         "error",

@@ -47,8 +47,8 @@ def commit(folder: Path, message: str) -> None:
 
 
 def options(rule: str, base: str) -> list[str]:
-    """How a rule is judged: those of immutability against the commit before."""
-    return ["--base", base] if RULES[rule].family == "immutability" else []
+    """How a rule is judged: some only against the commit before."""
+    return ["--base", base] if RULES[rule].family in ("immutability", "settings") else []
 
 
 def expected(kind: str, rule: str) -> str:

@@ -23,7 +23,7 @@ def diff(base: str, head: str, form: str) -> int:
 
     repository = Repository.here()
     old, new = repository.commit(base), repository.commit(head)
-    changes = load_changes(repository, settings_at(repository, new).models, old, new)
+    changes = load_changes(repository, settings_at(repository, old).models, old, new)
     pages = {
         "text": lambda: text.render_changes(changes),
         "json": lambda: json.render_changes(changes, old, new),

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from registry.cli.options import format_option
+
+if TYPE_CHECKING:
+    from registry.finding import Finding
+    from registry.repository import Repository
 
 
 @click.command()
@@ -31,7 +37,8 @@ def validate(paths: tuple[str, ...], base: str | None, head: str | None, form: s
     case = load_case(repository, settings.models, base=base_commit, head=head_commit, paths=paths)
     findings = check_snapshot(case.snapshot, settings.policy, case.names)
     if base_commit:
-        findings = weigh([*findings, *load_broken_promises(repository, case, base_commit)], settings.policy.severity)
+        findings += load_broken_promises(repository, case, base_commit) + _check_settings(repository, head_commit)
+    findings = weigh(findings, settings.policy.severity)
     page = text.render_findings(findings, len(case.snapshot.versions))
     click.echo(
         {
@@ -43,3 +50,17 @@ def validate(paths: tuple[str, ...], base: str | None, head: str | None, form: s
         nl=False,
     )
     return int(any(finding.severity == "error" for finding in findings))
+
+
+def _check_settings(repository: Repository, head: str | None) -> list[Finding]:
+    """The settings that would hold after the merge can be read."""
+    from registry.cli.context import SETTINGS_FILE, settings_at
+    from registry.errors import SettingsError
+    from registry.finding import Place
+
+    try:
+        settings_at(repository, head)
+    except SettingsError as error:
+        advice = error.hint or "correct it: with these settings nothing is registered after the merge"
+        return [Place(SETTINGS_FILE).finding("settings-invalid", f"{error}. Next: {advice}")]
+    return []

@@ -10,8 +10,8 @@ from registry.policy import Policy
 from registry.server.body import check_sections, check_urls, hide_passwords, take_passwords
 from registry.server.files import Files
 from registry.server.problems import Detail, differing, invalid, pointer
-from registry.server.records import Draft, Record, is_same
-from registry.wire import Json, page_files, without_query
+from registry.server.records import Draft, Record
+from registry.wire import Json, is_same, page_files, without_query
 
 FROZEN = "a registered version keeps its content; register a new version instead"
 
@@ -62,7 +62,7 @@ def differences(before: Any, after: Any, keys: tuple[str, ...] = ()) -> Iterator
     if isinstance(before, dict) and isinstance(after, dict) and not is_file:
         for key in sorted({*before, *after}):
             yield from differences(before.get(key), after.get(key), (*keys, key))
-    elif not is_same({"": before}, {"": after}):
+    elif not is_same(before, after):
         yield keys, before, after
 
 

@@ -150,12 +150,13 @@ def serve(repository: Path, environment: Mapping[str, str]) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [str(REGISTRY), "serve", "--port", str(port)]
-    with subprocess.Popen(command, cwd=repository, env=environment, stderr=subprocess.DEVNULL) as process:
+    log = repository.parent / "serve.log"
+    with log.open("wb") as errors, subprocess.Popen(command, cwd=repository, env=environment, stderr=errors) as process:
         try:
             deadline = time.monotonic() + 30
             while not answers(port):
                 if process.poll() is not None or time.monotonic() > deadline:
-                    raise SystemExit("error: `registry serve` does not answer")
+                    sys.exit(f"WRONG: `registry serve` does not answer\n{log.read_text()}")
                 time.sleep(0.1)
             yield f"http://127.0.0.1:{port}/api/v1.0"
         finally:

@@ -107,7 +107,9 @@ def test_the_parameters_are_counted_right() -> None:
     assert yaml.safe_load(template("rxnmapper/0.4.3"))["model_metainfo"]["num_params"] == elements
 
 
-@pytest.mark.parametrize("model", sorted(str(path.parent.relative_to(TEMPLATES)) for path in TEMPLATES.rglob("model.yaml")))
+@pytest.mark.parametrize(
+    "model", sorted(f"{path.parts[-3]}/{path.parts[-2]}" for path in TEMPLATES.rglob("model.yaml"))
+)
 def test_the_descriptors_are_valid(model: str, tmp_path: Path) -> None:
     repository = a_repository(tmp_path / "repository", f'[tool.registry.policy]\nsources = ["{UPLOADS}/"]\n')
     folder = repository / "models" / model

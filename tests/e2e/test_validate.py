@@ -116,3 +116,21 @@ def test_a_broken_base_does_not_hide_what_a_diff_shows(repository: Path) -> None
     done = registry(repository, "diff", "HEAD~1", "--format", "json")
 
     assert [(c["model"], c["kind"], c["unreadable"]) for c in done.json["changes"]] == [("tiny/1.0", "changed", True)]
+
+
+def test_a_diff_looks_for_models_where_the_base_has_them(repository: Path) -> None:
+    (repository / "pyproject.toml").write_text('[tool.registry]\nmodels = "elsewhere"\n')
+    a_commit(repository, "tiny/1.1", a_version())
+
+    assert "added tiny/1.1" in registry(repository, "diff", "HEAD~1").out
+
+
+def test_settings_that_a_change_breaks_are_a_finding_where_they_stand(repository: Path) -> None:
+    (repository / "pyproject.toml").write_text("[tool.registry]\nstorege = 1\n")
+    a_commit(repository, "tiny/1.1", a_version())
+
+    done = registry(repository, "validate", "--base", "HEAD~1", "--head", "HEAD", "--format", "json")
+
+    found = [(finding["path"], finding["rule"]) for finding in done.json["findings"]]
+    assert (done.code, found) == (1, [("pyproject.toml", "settings-invalid")])
+    assert "did you mean `storage`?" in done.json["findings"][0]["message"]

@@ -78,7 +78,7 @@ def test_health_is_open(start: Start) -> None:
     running = start(token=TOKEN)
     assert anonymous(running, "GET", "/healthz").json() == {"status": "ok"}
     ready = anonymous(running, "GET", "/readyz")
-    assert (ready.status_code, ready.json().keys()) == (200, {"status", "instance"})
+    assert (ready.status_code, ready.json().keys()) == (200, {"status", "instance", "generation"})
 
 
 def test_an_empty_token_is_refused() -> None:

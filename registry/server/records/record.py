@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from registry.descriptor import Content, Lifecycle, Type
 from registry.identity import ModelId, parse_model_id, version_order
-from registry.wire import Json, digest
+from registry.wire import Json
 
 PAGE = 100  # records of one answer, unless the request says otherwise
 
@@ -70,11 +70,6 @@ class Filters(BaseModel):
     q: str | None = Field(default=None, max_length=200, description="part of name or description, in any case")
     limit: int = Field(default=PAGE, ge=1, le=1000)
     cursor: str | None = Field(default=None, description="from the `Link` of the page before")
-
-
-def is_same(one: Json, other: Json) -> bool:
-    """Whether two canonical values are one: numbers keep their kind, the order of keys does not count."""
-    return digest(one) == digest(other)
 
 
 def make_cursor(model: ModelId) -> str:

@@ -1,0 +1,64 @@
+"""What the bytes of a version's files say, gathered before the rules that ask for it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+Read = Callable[[int, int], bytes]  # offset and length → the bytes there; fewer only where the file ends
+
+
+class Content(NamedTuple):
+    """A file that can be read by ranges, wherever it is."""
+
+    size: int  # bytes
+    read: Read
+
+
+class Tensor(NamedTuple):
+    """One tensor as the header of its file describes it."""
+
+    dtype: str  # as safetensors spells it: "BF16"
+    shape: tuple[int, ...]
+    size: int  # bytes
+
+    @property
+    def count(self) -> int:
+        """How many numbers it holds; packed ones count as the integers that they are packed in."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Safetensors:
+    """The header of a safetensors file that fits its bytes."""
+
+    tensors: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Pickle:
+    """A pickle, walked and never loaded."""
+
+    unsafe: tuple[str, ...] = ()  # what loading it calls, outside of what weights need: "os.system"
+    is_read: bool = True  # False: its end was not reached, so there may be more
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A weights file that nobody can load, and why, in words that follow its name."""
+
+    problem: Literal["truncated", "unreadable"]
+    reason: str
+
+
+Weights = Safetensors | Pickle | Damaged
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of a version's files, by target; a file that was not read is in neither."""
+
+    texts: Mapping[str, bytes] = field(default_factory=dict)  # scripts, conda files, config.json, indices of shards
+    weights: Mapping[str, Weights] = field(default_factory=dict)
