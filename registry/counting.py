@@ -68,7 +68,7 @@ def _count_plain(last: str, tensor: Tensor) -> Count | None:
     is_mask = last in _MASKS and tensor.shape[:2] == (1, 1) and len(tensor.shape) == 4  # GPT-2 once kept it in floats
     if tensor.dtype in _FLOATS:
         is_buffer = is_mask or last in _FLOAT_BUFFERS or tensor.dtype == "F8_E8M0"  # a type made for scales
-        return Count(0, tensor.count) if is_buffer else _parameter(tensor.count)
+        return Count(0, tensor.numbers) if is_buffer else _parameter(tensor.numbers)
     is_buffer = is_mask or last in _INTEGER_BUFFERS or not tensor.shape
     if tensor.dtype in _NEVER_PACKED or (tensor.dtype in _INTEGERS and is_buffer):
         return _NOTHING
@@ -78,7 +78,7 @@ def _count_plain(last: str, tensor: Tensor) -> Count | None:
 def _count_gptq_or_awq(base: str, tensors: Tensors) -> Count | None:
     """Inputs × outputs of a layer whose weights stand several to an integer, along the inputs or the outputs."""
     parts = [tensors.get(f"{base}.{part}") for part in ("qweight", "qzeros", "scales")]
-    shapes = [part.shape for part in parts if part is not None and len(part.shape) == 2 and part.count]
+    shapes = [part.shape for part in parts if part is not None and len(part.shape) == 2 and part.numbers]
     if len(shapes) != 3:
         return None
     (rows, columns), (groups, packed), (scales, outputs) = shapes
@@ -99,4 +99,4 @@ def _count_4_bit(name: str, tensors: Tensors) -> Count | None:
 
 
 def _count_8_bit(tensor: Tensor) -> Count | None:
-    return _parameter(tensor.count) if tensor.dtype == "I8" else None
+    return _parameter(tensor.numbers) if tensor.dtype == "I8" else None

@@ -25,8 +25,8 @@ class Tensor(NamedTuple):
     size: int  # bytes
 
     @property
-    def count(self) -> int:
-        """How many numbers it holds; packed ones count as the integers that they are packed in."""
+    def numbers(self) -> int:
+        """How many it holds; packed ones count as the integers that they are packed in."""
         return math.prod(self.shape)
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from registry.checks.immutability import check_against_base
 from registry.desired import load_requests
 from registry.errors import UsageError
+from registry.evidence import load_facts
 from registry.finding import Finding
 from registry.identity import ModelId, folder_of, model_of
 from registry.repository import Repository
@@ -32,8 +33,10 @@ def load_case(
     if folders:
         only = [m for m in (names if only is None else only) if _is_in(folder_of(m, models), folders)]
     if head is None:
-        return Case(repository.working_snapshot(models, only), names)
-    return Case(repository.snapshot(head, models, only), names)
+        snapshot = repository.working_snapshot(models, only)
+    else:
+        snapshot = repository.snapshot(head, models, only)
+    return Case(load_facts(repository, snapshot), names)
 
 
 def load_broken_promises(repository: Repository, case: Case, base: str) -> list[Finding]:

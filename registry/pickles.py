@@ -6,7 +6,7 @@ import io
 import pickletools
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
@@ -32,12 +32,14 @@ _HARMLESS = re.compile(
         |Q(?:U?Int8|Int32|UInt4x2|UInt2x4))Storage | torch\.storage\.(?:Typed|Untyped)Storage
     | torch\.(?:cuda\.)?(?:sparse\.)?(?:Double|Float|Half|BFloat16|Long|Int|Short|Char|Byte|Bool)Tensor
     | torch\.(?:bool|bfloat16|u?int[1-9][0-9]?|complex(?:32|64|128)|qu?int8|qint32|quint4x2|quint2x4
-        |float(?:16|32|64|8_e[0-9]m[0-9](?:fn|fnuz|fnu)?|4_e2m1fn_x2)) | torch\.per_(?:tensor|channel)_(?:affine|symmetric)
+        |float(?:16|32|64|8_e[0-9]m[0-9](?:fn|fnuz|fnu)?|4_e2m1fn_x2))
+    | torch\.per_(?:tensor|channel)_(?:affine|symmetric)
     """,
     re.VERBOSE,
 )
 _NAME = re.compile(r"\w+(?:\.\w+)*")
 _CALLS = frozenset({"REDUCE", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "BUILD"})
+_LINES = frozenset("ILFSVPpg")  # instructions whose argument is the rest of a line
 _MARK = object()
 
 
@@ -53,11 +55,11 @@ def parse_pickle(content: Content) -> Pickle | Damaged | None:
 def _parse_archive(content: Content) -> Pickle | Damaged | None:
     walk = _Walk()
     try:
-        with zipfile.ZipFile(_File(content)) as archive:  # type: ignore[call-overload]
+        with zipfile.ZipFile(_File(content)) as archive:
             inside = [info for info in archive.infolist() if info.filename.lower().endswith(".pkl")]
             for info in inside:
                 _walk_member(archive, info, walk)
-    except Exception:  # noqa: BLE001 - zipfile raises many things at what strangers wrote; none can be loaded
+    except Exception:  # zipfile raises many things at what strangers wrote; none can be loaded
         return Damaged("truncated", "begins as a zip archive and has no readable list of files at its end")
     return walk.pickle() if inside else None
 
@@ -66,7 +68,7 @@ def _walk_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, walk: _Walk) -
     try:
         with archive.open(info) as member:
             data = member.read(_MAX_BYTES + 1)
-    except Exception:  # noqa: BLE001 - what Python cannot unpack, another reader may
+    except Exception:  # what Python cannot unpack, another reader may
         walk.is_read = False
         return
     walk.is_cut = len(data) > _MAX_BYTES
@@ -78,10 +80,10 @@ def _is_pickle(data: bytes, walk: _Walk) -> bool:
     stream = io.BytesIO(data)
     first = walk.run(stream)
     if data[:1] == b"\x80":
-        is_one = data[1:2] <= bytes([_HIGHEST_PROTOCOL]) and (first.is_ended or bool(walk.names))
+        is_one = data[1:2] <= bytes([_HIGHEST_PROTOCOL]) and (first.is_ended or bool(walk.names) or not walk.is_read)
     else:  # without the sign of a protocol any text may begin like one
         is_one = first.is_ended and first.steps > 1 and not data[stream.tell() :].strip()
-        is_one |= walk.has_called and all(map(_NAME.fullmatch, walk.names))
+        is_one |= (walk.has_called and all(map(_NAME.fullmatch, walk.names))) or first.steps > _MAX_STEPS
     is_torch = first.is_ended and first.number == _TORCH
     for _ in range(_TORCH_PICKLES - 1 if is_one and first.is_ended else 0):
         if not is_torch and data[stream.tell() : stream.tell() + 1] != b"\x80":
@@ -116,23 +118,23 @@ class _Walk:
         """Walk one pickle to its end, or to where it makes no sense: what stands before that is run by a loader."""
         machine, number, before = _Machine(), None, self.steps
         try:
-            for op, argument, _ in _instructions(stream):
+            for op, argument in _instructions(stream):
                 self.steps += 1
                 if self.steps > _MAX_STEPS:
                     self.is_read = False
                     return _Outcome(False, self.steps - before)
                 self._note(machine, op, argument)
                 number = argument if isinstance(argument, int) else number
-        except Exception:  # noqa: BLE001 - pickletools raises many things at what strangers wrote; all mean its end
-            self.is_read = self.is_read and not self.is_cut
+        except Exception:  # pickletools raises many things at what strangers wrote; all mean its end
+            self.is_read = self.is_read and not (self.is_cut and not stream.read(1))
             return _Outcome(False, self.steps - before)
         return _Outcome(True, self.steps - before, number)
 
     def _note(self, machine: _Machine, op: pickletools.OpcodeInfo, argument: Any) -> None:
-        self.has_called |= bool(self.names) and op.name in _CALLS
+        self.has_called |= op.name in _CALLS and bool(self.names) and len(machine.stack) > 1
         if op.name in ("GLOBAL", "INST"):
             self.names[str(argument).replace(" ", ".", 1)] = None
-            self.has_called |= op.name == "INST"
+            self.has_called |= op.name == "INST" and bool(machine.stack)
         elif op.name == "STACK_GLOBAL":
             name, module = machine.pop(), machine.pop()
             is_known = isinstance(name, str) and isinstance(module, str)
@@ -144,8 +146,30 @@ class _Walk:
         machine.step(op, argument)
 
 
-def _instructions(stream: io.BytesIO) -> Iterator[tuple[pickletools.OpcodeInfo, Any, int | None]]:
-    return iter(pickletools.genops(stream))
+def _instructions(stream: io.BytesIO) -> Iterator[tuple[pickletools.OpcodeInfo, Any]]:
+    """The instructions of one pickle, each with its argument: None where a loader may read it and pickletools cannot.
+
+    C's reader takes more than this one, `I0x10` or a number with a NUL behind it, and would go on to what follows.
+    """
+    while True:
+        place = stream.tell()
+        try:
+            for op, argument, _ in pickletools.genops(stream):
+                yield op, argument
+                place = stream.tell()
+            return
+        except Exception:
+            stream.seek(place)
+            code = stream.read(1).decode("latin-1")
+            if code not in _LINES:
+                raise
+            stream.readline()
+        yield _line_instructions()[code], None
+
+
+@cache
+def _line_instructions() -> Mapping[str, pickletools.OpcodeInfo]:
+    return {op.code: op for op in pickletools.opcodes if op.code in _LINES}
 
 
 class _Effect(NamedTuple):

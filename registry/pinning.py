@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.pool import AsyncResult, ThreadPool
 from pathlib import Path
-from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -18,6 +16,7 @@ from registry.digests import Digest, digest_of
 from registry.edits import apply_splices, is_pinned, make_pin_splices
 from registry.errors import DescriptorError, SourceError
 from registry.identity import ModelId
+from registry.pins import VALIDATE, Outcomes, Result, judge
 from registry.repository import Repository
 from registry.snapshot import Version
 from registry.sources import Sources
@@ -25,40 +24,7 @@ from registry.web import redact
 from registry.writing import read_file, write_file
 from registry.yaml12 import MAX_BYTES, is_lfs_pointer, parse_yaml, to_value, too_large
 
-Outcome = Literal["pinned", "updated", "unchanged", "differs", "failed"]
 OnRead = Callable[[str, Digest], None]  # URL, and what its bytes are
-_VALIDATE = "`registry validate` says what is wrong"
-
-
-@dataclass(frozen=True)
-class Result:
-    """How one target ended; without a target it is the whole descriptor."""
-
-    model: ModelId
-    target: str | None
-    outcome: Outcome
-    pin: Digest | None = None  # what was read
-    reason: str = ""
-    hint: str = ""
-    retryable: bool = False
-
-
-@dataclass(frozen=True)
-class Outcomes:
-    """How a run ended, by version and in the order of the descriptor."""
-
-    results: tuple[Result, ...]
-
-    def counts(self) -> dict[str, int]:
-        """How many targets ended in each way."""
-        counted = Counter(result.outcome for result in self.results)
-        return {outcome: counted[outcome] for outcome in get_args(Outcome)}
-
-    @property
-    def exit_code(self) -> int:
-        """0 done, 1 somebody's turn, 3 running again may help."""
-        unhappy = [result for result in self.results if result.outcome in ("differs", "failed")]
-        return 0 if not unhappy else 3 if all(result.retryable for result in unhappy) else 1
 
 
 def pin(
@@ -151,7 +117,7 @@ class _Pinner:
         data = read_file(self.root / version.path)
         node, findings = parse_yaml(version.path, data)
         if node is None or findings:
-            raise DescriptorError("the descriptor cannot be read", hint=_VALIDATE)
+            raise DescriptorError("the descriptor cannot be read", hint=VALIDATE)
         now = replace(version, node=node, findings=())
         results = [self._judge(now.id, target, file) for target, file in _unpinned(now, update=self.update)]
         pins = {r.target: r.pin for r in results if r.target and r.pin and r.outcome in ("pinned", "updated")}
@@ -171,29 +137,9 @@ class _Pinner:
         write_file(self.root / path, new, lambda data: is_pinned(node, parse_yaml(path, data)[0], pins))
 
     def _judge(self, model: ModelId, target: str, file: File | None) -> Result:
-        """What is to become of one target."""
-        if file is None:
-            return Result(model, target, "failed", reason="its entry is not as it should be", hint=_VALIDATE)
-        if file.source not in self.reads:
+        if file is not None and file.source not in self.reads:
             return Result(model, target, "failed", reason="the descriptor was changed meanwhile", retryable=True)
-        found = self.reads[file.source].get()
-        if isinstance(found, SourceError):
-            return Result(model, target, "failed", reason=str(found), hint=found.hint, retryable=found.retryable)
-        difference = _difference(file, found)
-        if difference and not self.update:
-            hint = "see whether the source changed; `registry pin --update` writes what it holds now"
-            return Result(model, target, "differs", found, difference, hint)
-        is_whole = file.sha256 is not None and file.size is not None
-        return Result(model, target, "updated" if difference else "unchanged" if is_whole else "pinned", found)
-
-
-def _difference(file: File, found: Digest) -> str:
-    """How the pins that are there differ from what was read; empty where they do not."""
-    if file.size is not None and file.size != found.size:
-        return f"pin differs: `size` says {file.size:,}, and the source has {found.size:,} bytes"
-    if file.sha256 is not None and file.sha256 != found.sha256:
-        return f"pin differs: `sha256` says {file.sha256}, and the source has {found.sha256}"
-    return ""
+        return judge(model, target, file, self.reads[file.source].get() if file else None, update=self.update)
 
 
 def _unwritten(result: Result, error: DescriptorError) -> Result:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from registry.checks import check_snapshot
 from registry.desired import load_requests
 from registry.errors import RepositoryError
+from registry.evidence import load_facts
 from registry.finding import Finding, Severity
 from registry.identity import ModelId
 from registry.ledger import Ledger, Receipt, State
@@ -79,7 +80,7 @@ class Planner:
     def load_work(self, commit: str, state: State | None, scope: Scope, drift_of: DriftOf | None = None) -> Work:
         """The plan for the versions in scope, and what doing it needs."""
         only = sorted(scope.touched & set(scope.names))
-        snapshot = self.repository.snapshot(commit, self.models, only)
+        snapshot = load_facts(self.repository, self.repository.snapshot(commit, self.models, only))
         findings = listed_findings(snapshot, check_snapshot(snapshot, self.policy, scope.names))
         valid = [version for model, version in snapshot.versions.items() if not _has_errors(findings.get(model, ()))]
         requests = load_requests(self.repository, valid)

@@ -187,6 +187,14 @@ class Repository:
         known = {oid: digest_of(chunks) for oid, chunks in self._batch({file.oid for file in wanted if file.oid})}
         return {f.path: known[f.oid] if f.oid else digest_of(self.bytes_of(f)) for f in wanted}
 
+    def contents(self, files: Iterable[TreeFile]) -> Mapping[str, bytes]:
+        """The bytes of many small files by path: what is in git through one process, each content once."""
+        wanted = list(files)
+        read = {file.path: file.content for file in wanted if file.content is not None}
+        rest = [file for file in wanted if file.path not in read]
+        in_git = self._contents([file for file in rest if file.oid])
+        return read | {f.path: in_git[f.oid] if f.oid else b"".join(self.bytes_of(f)) for f in rest}
+
     def _contents(self, files: list[TreeFile]) -> Mapping[str, bytes]:
         """The bytes of many small files by their git ids."""
         return {oid: b"".join(chunks) for oid, chunks in self._batch({file.oid for file in files})}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from registry.facts import Facts
 from registry.finding import Finding, Place
 from registry.identity import ModelId, folder_of, model_of
 from registry.yaml12 import Node, parse_yaml, place_of, to_value, too_large
@@ -39,6 +40,7 @@ class Version:
     removal: Removal | None = None
     problems: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)  # pydantic's, to be said in our words
     findings: tuple[Finding, ...] = ()  # of the writing
+    facts: Facts = field(default_factory=Facts, repr=False)  # what the files say, where they were read
 
     def place(self, *keys: str | int, at_key: bool = False) -> Place:
         """Where the value at `keys` (or its key) stands; the nearest node above it where there is none."""

@@ -23,6 +23,7 @@ class Sources:
         self._policy = policy
         self._sas = sas
         self._session = make_session(public_only=True, allow_loopback=policy.allow_loopback)
+        self._session.headers["Accept-Encoding"] = "identity"
 
     def signed(self, url: str) -> str:
         """The URL with the SAS that the environment holds for its account; raises SourceError if not allowed."""
@@ -39,7 +40,7 @@ class Sources:
                 if response.status_code not in _REDIRECTS:
                     yield from self._body(url, response)
                     return
-                url = urljoin(url, response.headers.get("Location", ""))
+                url = _next_hop(url, response.headers.get("Location", ""))
         raise SourceError(f"the source {redact(url)} redirects more than {_MAX_HOPS} times")
 
     def _get(self, url: str) -> Response:
@@ -54,10 +55,20 @@ class Sources:
     def _body(self, url: str, response: Response) -> Iterator[bytes]:
         if response.status_code != 200:
             raise _refused(url, response.status_code)
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            hint = "store the file as it is: storage copies its bytes, not what they unpack to"
+            raise SourceError(f"the source {redact(url)} is sent encoded", hint=hint)
         try:
             yield from response.iter_content(_CHUNK)
         except WebError as error:
             raise SourceError(f"the source {redact(url)} broke off: {redact(str(error))}", retryable=True) from error
+
+
+def _next_hop(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        raise SourceError(f"the source {redact(url)} redirects to what is no URL") from error
 
 
 def _refused(url: str, status: int) -> SourceError:

@@ -92,7 +92,7 @@ def _parse_tensor(name: str, entry: Any) -> _Placed:
         raise _HeaderError(f"has a header that does not describe the tensor {_quoted(name)}")
     tensor = Tensor(dtype, tuple(shape), offsets[1] - offsets[0])
     bits = _BITS.get(dtype)
-    if tensor.size < 0 or (bits is not None and tensor.count * bits != tensor.size * 8):
+    if tensor.size < 0 or (bits is not None and tensor.numbers * bits != tensor.size * 8):
         raise _HeaderError(f"has a header in which shape and bytes of the tensor {_quoted(name)} do not fit")
     return _Placed(name, tensor, offsets[0], offsets[1])
 
@@ -124,7 +124,9 @@ class Reading(NamedTuple):
 
 
 _ENCODER_ONLY = re.compile(r".*EncoderModel")
-_CAUSAL = re.compile(r".*ForCausalLM|(?!XLNet).*(?<!With)LMHeadModel")  # XLM and Flaubert have masked `WithLMHeadModel`
+_CAUSAL = re.compile(
+    r".*ForCausalLM|(?!.*XLNet).*(?<!With)LMHeadModel"
+)  # XLM and Flaubert have masked `WithLMHeadModel`
 _MASKED = re.compile(r".*ForMaskedLM")
 _MAY_LEAVE_OUT_THE_DECODER = re.compile(r".*For(?:Token|Audio|Image)Classification")
 
@@ -135,8 +137,8 @@ def read_type(data: bytes) -> Reading | None:
     names = config.get("architectures") if isinstance(config, dict) else None
     if not isinstance(config, dict) or not isinstance(names or [], list):
         return None
-    readings = {_read_architecture(config, name if isinstance(name, str) else "") for name in (names or [""])}
-    return readings.pop() if len({reading and reading.type for reading in readings}) == 1 else None
+    readings = [_read_architecture(config, name if isinstance(name, str) else "") for name in (names or [""])]
+    return readings[0] if len({reading and reading.type for reading in readings}) == 1 else None
 
 
 def _read_architecture(config: Mapping[str, Any], name: str) -> Reading | None:

@@ -21,7 +21,7 @@ MAX_LINES = 300
 FLOORS: tuple[tuple[str, frozenset[str]], ...] = (
     ("words", frozenset({"digests", "errors", "rules", "finding", "policy"})),
     ("names and forms", frozenset({"identity", "languages", "yaml12", "wire", "descriptor"})),
-    ("rules: pure functions", frozenset({"snapshot", "diff", "plan", "outcome", "edits", "checks", "report"})),
+    ("rules: pure functions", frozenset({"snapshot", "diff", "plan", "outcome", "edits", "pins", "checks", "report"})),
     ("the web", frozenset({"web"})),
     ("adapters", frozenset({"sources", "repository", "storage", "endpoint", "writing"})),
     (

@@ -9,7 +9,7 @@ from registry.report.json import FORMAT
 from registry.report.words import count, printable, size
 
 if TYPE_CHECKING:
-    from registry.pinning import Outcomes, Result
+    from registry.pins import Outcomes, Result
 
 
 def render_text(outcomes: Outcomes) -> str:

@@ -183,14 +183,12 @@ def compare(api: str, model: Model) -> Iterator[tuple[bool, str]]:
 
 
 def judge_copies(requests: Sequence[Request], models: Sequence[Model]) -> tuple[bool, str]:
-    """Whether storage made the copies, by its own account: it looked at each source, and nobody read one."""
-    wanted = {f"private/models/{model.id}/{target}" for model in models for target in model.remote}
-    # Azurite answers 202 to Copy Blob, and 201 to what a client sends.
-    copied = {r.path for r in requests if r.method == "PUT" and r.status == 202} & wanted
-    sent = {r.path for r in requests if r.method == "PUT" and r.status == 201} & wanted
-    read = [r for r in requests if r.method == "GET" and r.path.startswith("source/")]
-    counts = f"{len(copied)} of {len(wanted)} files copied by storage itself, {len(sent)} sent through the registrar"
-    return copied == wanted and not sent and not read, f"{counts}, which read the source {len(read)} times"
+    """Whether storage made the copies, by its own account: it reads a source in ranges, the registrar reads it whole."""
+    wanted = {f"source/uploads/{model.id}/{target}" for model in models for target in model.remote}
+    copied = {r.path for r in requests if r.method == "GET" and r.status == 206} & wanted
+    read = [r for r in requests if r.method == "GET" and r.status == 200 and r.path.startswith("source/")]
+    counts = f"{len(copied)} of {len(wanted)} files copied by storage itself"
+    return copied == wanted and not read, f"{counts}; the registrar read the source {len(read)} times"
 
 
 def judge_repetition(requests: Sequence[Request]) -> tuple[bool, str]:

@@ -72,11 +72,31 @@ def test_a_digest_in_the_source_is_never_believed(
     assert [blob.sha256 for blob in container.list("")] == [None]
 
 
-def test_a_source_of_unknown_size_is_copied_in_one_call(
+def test_a_signed_source_of_unknown_size_is_not_copied(
     azurite: Azurite, uploads: ContainerClient, container: AzureContainer
 ) -> None:
     source = upload(azurite, uploads, "small", b"12345")
+    with pytest.raises(CopyNotOfferedError):
+        container.copy(PATH, source, size=None)
+
+
+def test_a_public_source_is_copied_in_one_call(
+    azurite: Azurite, uploads: ContainerClient, container: AzureContainer
+) -> None:
+    uploads.set_container_access_policy({}, public_access="blob")
+    source = upload(azurite, uploads, "small", b"12345").partition("?")[0]
     assert container.copy(PATH, source, size=None).size == 5
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_copy_tells_no_reader_of_the_sas_it_was_made_with(
+    azurite: Azurite, uploads: ContainerClient, container: AzureContainer, size: int
+) -> None:
+    source = upload(azurite, uploads, "signed", bytes(size))
+    container.copy(PATH, source, size=size)
+    link = container.link(PATH, hours=1)
+    with urlopen(link, timeout=10) as answer:
+        assert not [value for value in answer.headers.values() if "sig=" in value]
 
 
 @pytest.mark.parametrize("size", [5, 5000])

@@ -15,7 +15,7 @@ from registry.errors import BlobExistsError, CopyNotOfferedError, StorageError
 from registry.storage.azure import AzureContainer
 
 PATH = "zen-bert/1.0/model.safetensors"
-SOURCE = "https://files.example.com/model.safetensors?sig=SECRET"
+SOURCE = "https://files.example.com/model.safetensors"  # public: a signed one is copied in blocks
 WHEN = {"Last-Modified": "Sun, 01 Nov 2026 10:00:00 GMT", "ETag": '"0x1"', "x-ms-blob-type": "BlockBlob"}
 
 
@@ -131,7 +131,6 @@ def test_what_is_not_offered_can_be_streamed(answer: Answer, size: int | None) -
     script = Script(PUT=[answer], HEAD=[Answer(404, code="BlobNotFound")])
     with played(script) as container, pytest.raises(CopyNotOfferedError) as caught:
         container.copy(PATH, SOURCE, size=size)
-    assert "SECRET" not in str(caught.value)
 
 
 def test_a_refusal_of_our_own_credentials_is_not_the_sources() -> None:

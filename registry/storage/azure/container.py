@@ -16,7 +16,7 @@ from azure.core.credentials import TokenCredential
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import BlobBlock, BlobClient, BlobProperties
 
-from registry.errors import BlobChangedError, BlobExistsError, BlobMissingError, StorageError
+from registry.errors import BlobChangedError, BlobExistsError, BlobMissingError, CopyNotOfferedError, StorageError
 from registry.storage.azure.client import Limits, connect, make_credential, parse_address
 from registry.storage.azure.copying import block_ids, copy_blocks, copy_whole
 from registry.storage.azure.errors import translated
@@ -100,12 +100,19 @@ class AzureContainer:
         return self._put(path, chunks, etag)
 
     def copy(self, path: str, source: str, *, size: int | None, etag: str | None = None) -> Blob:
-        """Let Azure fetch the source; CopyNotOfferedError when it cannot. `size` must be the source's own."""
+        """Let Azure fetch the source; CopyNotOfferedError when it cannot. `size` must be the source's own.
+
+        Copy Blob keeps its whole source with the blob and shows it to each reader: a SAS goes into blocks alone.
+        """
         self._ensure()
         blob, conditions, unmet = self._blob(path), _conditions(etag), _unmet(etag)
-        if size is None or size <= self._limits.one_copy:
+        is_signed = "?" in source
+        if is_signed and size is None:
+            raise CopyNotOfferedError(f"copy to {path}: the size of a source with a SAS must be known")
+        if not is_signed and (size is None or size <= self._limits.one_copy):
             copy_whole(blob, source, conditions, unmet)
         else:
+            assert size is not None  # noqa: S101 - looked at above
             self._check(path, etag)
             copy_blocks(blob, source, size, self._limits, conditions, unmet)
         found = self.stat(path)

@@ -1,0 +1,216 @@
+"""Scripts: read as text, never imported."""
+
+from __future__ import annotations
+
+import ast
+import codecs
+import io
+import keyword
+import re
+import sys
+import tokenize
+import warnings
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from registry.checks.sources import source_place
+from registry.finding import Finding, Place
+from registry.policy import Policy
+from registry.snapshot import Version
+from registry.wire import ENVIRONMENTS
+
+_MAX_BYTES = 256 * 1024  # Python's parser takes seconds for what it reads slowest in this size
+_RESERVED = "entry.py"  # the platform's own
+_LONG_NAME = re.compile(r"\b\w++(?:[\s\\]*+\.[\s\\]*+\w++){200}")  # `import a.a.a…` is read in quadratic time
+# Of the codecs that PEP 263 allows; some others, such as punycode, take quadratic time.
+_CODECS = re.compile(r"utf-8(?:-sig)?|ascii|iso8859-\d+|cp\d+|koi8-[ru]|gb2312|gbk|gb18030|big5|euc_\w+|shift_jis\w*")
+_PYTHON = re.compile(rb"^\s*-\s*['\"]?(?:[\w/-]+::)?python\s*[=~><!]=?=?\s*3\.(\d+)", re.MULTILINE)
+_INFERENCE, _, _PREPROCESSING = ENVIRONMENTS
+
+
+class Problem(NamedTuple):
+    """Why a script cannot be read, and where; lines and columns count from 1."""
+
+    line: int
+    column: int
+    message: str
+
+
+def check_names(version: Version, _: Policy) -> Iterator[Finding]:
+    """Each script's name is that of a Python module, and not `entry.py`."""
+    for key, script in _scripts(version):
+        file = script.rpartition("/")[2]
+        stem = file.removesuffix(".py")
+        place = version.place("model_config", key, "entry_script")
+        if file == _RESERVED:
+            message = f"`{file}` is the name of the platform's own script. Rename it, to `inference.py` for example"
+            yield place.finding("script-name", message, found=script)
+        elif file.lower().endswith(".py") and (stem == file or not stem.isidentifier() or keyword.iskeyword(stem)):
+            better = re.sub(r"\W", "_", file[:-3])
+            advice = f"Rename it to `{better}.py`" if _is_module(better) else "Use letters, digits and `_`"
+            yield place.finding("script-name", f"`{file}` is not the name of a Python module. {advice}", found=script)
+
+
+def check_syntax(version: Version, _: Policy) -> Iterator[Finding]:
+    """Each script is Python."""
+    for key, script in _scripts(version):
+        parsed = _parsed(version, script)
+        if isinstance(parsed, Problem) and not _is_for_newer_python(version, key):
+            yield _place(version, script, parsed.line, parsed.column).finding("script-syntax", parsed.message)
+
+
+def check_inference(version: Version, _: Policy) -> Iterator[Finding]:
+    """The inference script has `init` with one argument, and `run`."""
+    script = version.text("model_config", _INFERENCE, "entry_script") or ""
+    module = _parsed(version, script)
+    if not isinstance(module, ast.Module) or _imports_all(module):
+        return
+    inits = list(_definitions(module, "init"))
+    if not inits:
+        yield _missing(version, script, "inference-functions", "init(model_path)", "which loads the model")
+    elif not any(_takes(init, 1) for init in inits):
+        message = (
+            "`init` does not take one argument: it is called with the folder of the model. Write `init(model_path)`"
+        )
+        yield _place(version, script, inits[-1].lineno, inits[-1].col_offset + 1).finding(
+            "inference-functions", message
+        )
+    if not any(_definitions(module, "run")):
+        yield _missing(version, script, "inference-functions", "run(data)", "which answers a request")
+
+
+def check_preprocessing(version: Version, _: Policy) -> Iterator[Finding]:
+    """The pre-processing script has `init` and `run(line, file)`, or `run(data_dir)`."""
+    script = version.text("model_config", _PREPROCESSING, "entry_script") or ""
+    module = _parsed(version, script)
+    if not isinstance(module, ast.Module) or _imports_all(module):
+        return
+    runs = list(_definitions(module, "run"))
+    if not runs:
+        purpose = "which reads all of a folder, or `init()` and `run(line, file)`"
+        yield _missing(version, script, "preprocessing-functions", "run(data_dir)", purpose)
+    elif any(_takes(run, 1) for run in runs):
+        return
+    elif not any(_takes(run, 2) for run in runs):
+        message = "`run` takes neither one argument nor two. Write `run(data_dir)`, or `init()` and `run(line, file)`"
+        place = _place(version, script, runs[-1].lineno, runs[-1].col_offset + 1)
+        yield place.finding("preprocessing-functions", message)
+    elif not any(_definitions(module, "init")):
+        yield _missing(version, script, "preprocessing-functions", "init()", "which stands beside `run(line, file)`")
+
+
+CHECKS = (check_names, check_syntax, check_inference, check_preprocessing)
+
+
+@lru_cache(maxsize=64)
+def parse_script(data: bytes) -> ast.Module | Problem:
+    """The script as a tree, which is not to be changed; or why Python cannot read it."""
+    if len(data) > _MAX_BYTES:
+        return Problem(
+            1, 1, f"the script has {len(data):,} bytes; at most {_MAX_BYTES:,} are read. Move data out of it"
+        )
+    try:
+        encoding = tokenize.detect_encoding(io.BytesIO(data).readline)[0]
+        name = codecs.lookup(encoding).name
+        text = data.decode(name) if _CODECS.fullmatch(name) else None
+    except (SyntaxError, UnicodeDecodeError):
+        text = None
+    if text is None:
+        return Problem(1, 1, "the script is not in the encoding that it says, or that is not read. Save it as UTF-8")
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        return Problem(line, text.index("\0") - text.rfind("\n", 0, text.index("\0")), "a NUL stands here. Take it out")
+    return _parse(text)
+
+
+def _parse(text: str) -> ast.Module | Problem:
+    deep = Problem(1, 1, "the script nests deeper than Python reads. Split its longest expression")
+    if _LONG_NAME.search(text):
+        return deep
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # such as of `\d` in a text: they are the author's
+            return ast.parse(text)
+    except SyntaxError as error:
+        place = max(error.lineno or 1, 1), max(error.offset or 1, 1)
+        return Problem(*place, f"this is not Python: {_said(error)}. Correct this line or the one before")
+    except (RecursionError, MemoryError, ValueError):  # brackets deeper than 200 are a SyntaxError of the tokenizer
+        return deep
+
+
+def _said(error: SyntaxError) -> str:
+    said = " ".join((error.msg or "invalid syntax").split())
+    return said if len(said) <= 200 else f"{said[:199]}…"
+
+
+def _scripts(version: Version) -> Iterator[tuple[str, str]]:
+    for key in ENVIRONMENTS:
+        if (script := version.text("model_config", key, "entry_script")) is not None:
+            yield key, script
+
+
+def _parsed(version: Version, script: str) -> ast.Module | Problem | None:
+    data = version.facts.texts.get(script)
+    return parse_script(data) if data is not None and script.lower().endswith(".py") else None
+
+
+def _place(version: Version, script: str, line: int, column: int) -> Place:
+    """In the script where it stands beside the descriptor, else where it is named."""
+    file = version.files.get(version.local(script) or "")
+    return Place(file.path, line, column) if file else source_place(version, script)
+
+
+def _missing(version: Version, script: str, rule: str, function: str, purpose: str) -> Finding:
+    message = f"`{script}` has no `{function.partition('(')[0]}`. Add `def {function}`, {purpose}"
+    return _place(version, script, 1, 1).finding(rule, message)
+
+
+def _is_module(stem: str) -> bool:
+    return stem.isidentifier() and not keyword.iskeyword(stem)
+
+
+def _is_for_newer_python(version: Version, key: str) -> bool:
+    """Whether the conda file asks for a Python newer than this one, which may read more."""
+    data = version.facts.texts.get(version.text("model_config", key, "conda_env") or "", b"")
+    return any(int(minor[:4]) > sys.version_info.minor for minor in _PYTHON.findall(data))
+
+
+_Definition = ast.stmt  # that gives a name to something: a function, a class, an import, an assignment
+
+
+def _definitions(module: ast.Module, name: str) -> Iterator[_Definition]:
+    """Where the module itself, under any condition, gives something this name."""
+    todo: list[ast.AST] = [module]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.stmt) and name in _names(node):
+            yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.expr):
+            todo.extend(reversed(list(ast.iter_child_nodes(node))))
+
+
+def _names(node: ast.stmt) -> set[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {node.name}
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        return {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+    return set()
+
+
+def _imports_all(module: ast.Module) -> bool:
+    """Whether `from x import *` may bring any name."""
+    return any(isinstance(n, ast.ImportFrom) and any(a.name == "*" for a in n.names) for n in ast.walk(module))
+
+
+def _takes(definition: _Definition, count: int) -> bool:
+    """Whether it can be called with `count` arguments; what cannot be seen from here may."""
+    if not isinstance(definition, ast.FunctionDef | ast.AsyncFunctionDef) or definition.decorator_list:
+        return True
+    arguments = definition.args
+    named = len(arguments.posonlyargs) + len(arguments.args)
+    most = count if arguments.vararg else named
+    return named - len(arguments.defaults) <= count <= most and all(arguments.kw_defaults)

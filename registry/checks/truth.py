@@ -1,0 +1,181 @@
+"""Truth: what the bytes say beats what the descriptor claims."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+
+from registry.checks.sources import source_place
+from registry.counting import Count, count_params
+from registry.facts import Damaged, Pickle, Safetensors, Tensor
+from registry.finding import Finding
+from registry.policy import Policy
+from registry.snapshot import Version
+from registry.weights import INDEX, SAFETENSORS, parse_index, read_type
+
+_NEAR = 0.01  # of the right number
+_SHOWN = 3
+_SHARD = re.compile(r"(?P<stem>.*)-(?P<number>[0-9]{5})-of-(?P<total>[0-9]{5})(?P<suffix>\.[a-z]+)")
+_MAX_SHARDS = 10_000  # that are named one by one
+_NUM_PARAMS = ("model_metainfo", "num_params")
+_TYPES = ("ENCODER", "DECODER", "SEQ2SEQ")
+
+
+def check_num_params(version: Version, _: Policy) -> Iterator[Finding]:
+    """`num_params` is what the headers of the weights hold, where that can be known."""
+    claimed, count = _claimed(version), _count(version)
+    if claimed is None or count is None or claimed in count or not count.params:
+        return
+    is_near = abs(claimed - count.params) <= count.params * _NEAR
+    message = f"`num_params` is {claimed:,}, and the weights hold {count.params:,}. Write `{count.params}`"
+    yield version.place(*_NUM_PARAMS).finding(
+        "num-params-near" if is_near else "num-params-wrong",
+        message,
+        found=str(claimed),
+        expected=str(count.params),
+        fix=str(count.params),
+    )
+
+
+def check_type(version: Version, _: Policy) -> Iterator[Finding]:
+    """`type` is what config.json means, where that can be known."""
+    target = _configuration(version)
+    claimed, reading = version.text("model_config", "type"), read_type(version.facts.texts.get(target or "", b""))
+    if reading is None or claimed == reading.type or claimed not in _TYPES:
+        return
+    message = f"`type` is `{claimed}`, and `{target}` means `{reading.type}`: {reading.reason}. Write `{reading.type}`"
+    yield version.place("model_config", "type").finding(
+        "type-contradicts-config", message, found=claimed, expected=reading.type, fix=reading.type
+    )
+
+
+def check_weights(version: Version, _: Policy) -> Iterator[Finding]:
+    """Weights are whole, and loading them runs nothing."""
+    for target, weights in version.facts.weights.items():
+        place = source_place(version, target)
+        if isinstance(weights, Damaged):
+            advice = "Put the whole file there" if weights.problem == "truncated" else "Save the weights anew"
+            yield place.finding(f"weights-{weights.problem}", f"`{target}` {weights.reason}. {advice}")
+        elif isinstance(weights, Pickle) and (weights.unsafe or not weights.is_read):
+            advice = "Save the weights alone, as safetensors"
+            yield place.finding("pickle-runs-code", f"{_what_it_runs(target, weights)}. {advice}")
+        elif isinstance(weights, Pickle):
+            message = f"`{target}` is a pickle, which can run code when it is loaded. Save the weights as safetensors"
+            yield place.finding("pickled-weights", message)
+
+
+def check_shards(version: Version, _: Policy) -> Iterator[Finding]:
+    """Each shard of the weights is there, with the tensors that the index places in it."""
+    targets = set(version.keys("model_files"))
+    indexed = {target: _indexed(version, target) for target in sorted(targets) if target.endswith(INDEX)}
+    for index, shards in indexed.items():
+        if shards is None and index in version.facts.texts and index.endswith(f"{SAFETENSORS}{INDEX}"):
+            message = f"`{index}` has no `weight_map` from tensors to shards. Save the weights anew"
+            yield source_place(version, index).finding("weights-unreadable", message)
+        for shard, tensors in (shards or {}).items():
+            yield from _check_shard(version, index, shard, tensors)
+    named = {shard for shards in indexed.values() for shard in shards or ()}
+    for target, missing in _unnumbered(targets - named, targets):
+        message = f"`{target}` is one of several shards, and {_listed(missing)} missing. Add all of them"
+        yield source_place(version, target).finding("weights-shard-missing", message)
+
+
+CHECKS = (check_num_params, check_type, check_weights, check_shards)
+
+
+def _check_shard(version: Version, index: str, shard: str, tensors: list[str]) -> Iterator[Finding]:
+    if shard not in version.keys("model_files"):
+        message = f"`{index}` needs the shard `{shard}`, which is not in `model_files`. Add it"
+        yield source_place(version, index).finding("weights-shard-missing", message, expected=shard)
+        return
+    weights = version.facts.weights.get(shard)
+    lacking = [t for t in tensors if t not in weights.tensors] if isinstance(weights, Safetensors) else []
+    if lacking:
+        message = f"`{index}` places {_listed(lacking, '')} in `{shard}`, which does not hold it. Save the weights anew"
+        yield source_place(version, shard).finding("weights-shard-missing", message)
+
+
+def _unnumbered(targets: set[str], others: set[str]) -> Iterator[tuple[str, list[str]]]:
+    """Shards by their names alone: the first that is there of each set, with those that are not."""
+    seen: set[tuple[str, str, str]] = set()
+    for target in sorted(targets):
+        match = _SHARD.fullmatch(target)
+        if match is None or not target.endswith((SAFETENSORS, ".bin")) or (key := match.group(1, 3, 4)) in seen:
+            continue
+        seen.add(key)
+        stem, total, suffix = key
+        numbers = range(1, min(int(total), _MAX_SHARDS) + 1)
+        missing = [name for n in numbers if (name := f"{stem}-{n:05}-of-{total}{suffix}") not in others]
+        if missing and int(match["number"]) in numbers:
+            yield target, missing
+
+
+def _claimed(version: Version) -> int | None:
+    if version.descriptor is not None:
+        return version.descriptor.model_metainfo.num_params
+    text = version.text(*_NUM_PARAMS) or ""
+    return int(text) if re.fullmatch(r"[0-9]{1,16}", text) else None
+
+
+def _count(version: Version) -> Count | None:
+    """The parameters of the model; None where there are no weights, or several that differ: which of them is it?"""
+    counts = {_count_set(version, members) for members in _sets(version)}
+    return counts.pop() if len(counts) == 1 else None
+
+
+def _count_set(version: Version, members: frozenset[str]) -> Count | None:
+    tensors: dict[str, Tensor] = {}
+    for target in members:
+        weights = version.facts.weights.get(target)
+        if not isinstance(weights, Safetensors) or not tensors.keys().isdisjoint(weights.tensors):
+            return None
+        tensors.update(weights.tensors)
+    return count_params(tensors)
+
+
+def _sets(version: Version) -> Iterator[frozenset[str]]:
+    """The targets that together are the weights of one model: named by an index, by their numbers, or one alone."""
+    left = {target for target in version.keys("model_files") if target.endswith(SAFETENSORS)}
+    for index in [t for t in version.keys("model_files") if t.endswith(f"{SAFETENSORS}{INDEX}")]:
+        if shards := _indexed(version, index):
+            left -= set(shards)
+            yield frozenset(shards)
+    numbered: dict[tuple[str, str, str], set[str]] = {}
+    for target in sorted(left):
+        match = _SHARD.fullmatch(target)
+        numbered.setdefault(match.group(1, 3, 4) if match else (target, "", ""), set()).add(target)
+    for (name, total, _), members in numbered.items():
+        is_part = posixpath.basename(name).startswith("adapter") or (total and len(members) != int(total))
+        yield frozenset({""} if is_part else members)  # "": a part of something else, so nothing is known
+
+
+def _indexed(version: Version, index: str) -> Mapping[str, list[str]] | None:
+    """Shard → tensors by an index; None where it was not read or is none."""
+    places = parse_index(version.facts.texts.get(index, b""))
+    if places is None:
+        return None
+    shards: dict[str, list[str]] = {}
+    for tensor, shard in places.items():
+        shards.setdefault(posixpath.join(posixpath.dirname(index), shard), []).append(tensor)
+    return shards
+
+
+def _configuration(version: Version) -> str | None:
+    """The config.json of the model: the one on top, or the only one."""
+    found = [t for t in version.keys("model_files") if posixpath.basename(t) == "config.json"]
+    return "config.json" if "config.json" in found else found[0] if len(found) == 1 else None
+
+
+def _what_it_runs(target: str, pickle: Pickle) -> str:
+    if not pickle.unsafe:
+        return f"`{target}` is a pickle too long or too odd to be read through, so nobody can say what loading it runs"
+    more = "" if len(pickle.unsafe) <= _SHOWN else f" and {len(pickle.unsafe) - _SHOWN:,} more"
+    names = ", ".join(f"`{name}`" for name in pickle.unsafe[:_SHOWN])
+    return f"loading the pickle `{target}` calls {names}{more}, which weights do not need"
+
+
+def _listed(names: list[str], verb: str = " is| are") -> str:
+    one, _, many = verb.partition("|")
+    more = "" if len(names) <= _SHOWN else f" and {len(names) - _SHOWN:,} more"
+    return ", ".join(f"`{name}`" for name in names[:_SHOWN]) + more + (one if len(names) == 1 else many)
