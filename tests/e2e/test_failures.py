@@ -121,19 +121,21 @@ def test_the_second_of_two_runs_waits_and_says_who_holds_the_lock(folder_place: 
     assert json.loads(folder_place.bytes(".registry/state.json"))["generation"] == 8
 
 
+def begun(place: Place, *, versions: int) -> subprocess.Popen[str]:
+    """A reconcile that has registered some versions, and goes on."""
+    command = [str(SCRIPT), "reconcile", "--jobs", "1"]
+    environment = {**place.env, "PATH": "/usr/bin:/bin"}
+    run = subprocess.Popen(command, cwd=place.repository, env=environment, stderr=subprocess.PIPE, text=True)
+    assert run.stderr is not None
+    for _ in range(versions):
+        run.stderr.readline()
+    return run
+
+
 def test_a_killed_run_is_finished_by_the_next(folder_place: Place) -> None:
     for number in range(12):
         a_commit(folder_place.repository, f"tiny/1.{number}", a_version(model__bin=secrets.token_bytes(200_000)))
-    run = subprocess.Popen(
-        [str(SCRIPT), "reconcile", "--jobs", "1"],
-        cwd=folder_place.repository,
-        env={**folder_place.env, "PATH": "/usr/bin:/bin"},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert run.stderr is not None
-    for _ in range(3):
-        run.stderr.readline()
+    run = begun(folder_place, versions=3)
     run.send_signal(signal.SIGKILL)
     run.communicate()
 
@@ -148,15 +150,7 @@ def test_a_killed_run_is_finished_by_the_next(folder_place: Place) -> None:
 def test_an_interrupt_leaves_a_state_that_the_next_run_finishes(folder_place: Place) -> None:
     for number in range(12):
         a_commit(folder_place.repository, f"tiny/1.{number}", a_version())
-    run = subprocess.Popen(
-        [str(SCRIPT), "reconcile", "--jobs", "1"],
-        cwd=folder_place.repository,
-        env={**folder_place.env, "PATH": "/usr/bin:/bin"},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert run.stderr is not None
-    run.stderr.readline()
+    run = begun(folder_place, versions=1)
     run.send_signal(signal.SIGINT)
     run.communicate(timeout=60)
 
