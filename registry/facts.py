@@ -17,6 +17,14 @@ class Content(NamedTuple):
     read: Read
 
 
+class Problem(NamedTuple):
+    """What is wrong in a file, and where; lines and columns count from 1."""
+
+    line: int
+    column: int
+    message: str
+
+
 class Tensor(NamedTuple):
     """One tensor as the header of its file describes it."""
 

@@ -33,10 +33,8 @@ def load_case(
     if folders:
         only = [m for m in (names if only is None else only) if _is_in(folder_of(m, models), folders)]
     if head is None:
-        snapshot = repository.working_snapshot(models, only)
-    else:
-        snapshot = repository.snapshot(head, models, only)
-    return Case(load_facts(repository, snapshot), names)
+        return Case(load_facts(repository, repository.working_snapshot(models, only)), names)
+    return Case(load_facts(repository, repository.snapshot(head, models, only)), names)
 
 
 def load_broken_promises(repository: Repository, case: Case, base: str) -> list[Finding]:

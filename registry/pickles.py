@@ -20,7 +20,6 @@ _ZIP = b"PK\x03\x04"
 _TORCH = 0x1950A86A20F9469CFC6C  # the number that torch.save wrote first, before it wrote zip archives
 _TORCH_PICKLES = 5  # that number, the protocol, the system, the object, the keys of its storages
 _HIGHEST_PROTOCOL = 5
-_SHOWN = 80  # characters of a name
 
 # What torch.load(weights_only=True) takes by default; `__builtin__` is Python 2's name.
 _HARMLESS = re.compile(
@@ -112,7 +111,7 @@ class _Walk:
     def pickle(self) -> Pickle:
         """The result."""
         unsafe = [name for name in self.names if not _HARMLESS.fullmatch(name)]
-        return Pickle(tuple(dict.fromkeys(map(_shown, unsafe))), self.is_read)
+        return Pickle(tuple(unsafe), self.is_read)
 
     def run(self, stream: io.BytesIO) -> _Outcome:
         """Walk one pickle to its end, or to where it makes no sense: what stands before that is run by a loader."""
@@ -222,11 +221,6 @@ class _Machine:
         if effect.taken:
             del self.stack[-effect.taken :]
         self.stack.extend([None] * effect.given)
-
-
-def _shown(name: str) -> str:
-    plain = "".join(c for c in name if c.isprintable() and c != "`")
-    return plain if len(plain) <= _SHOWN else f"{plain[: _SHOWN - 1]}…"
 
 
 class _File:

@@ -88,6 +88,44 @@ RULES: dict[str, Rule] = {
         },
     ),
     **_family(
+        "environments",
+        "error",
+        {
+            "conda-file-invalid": "A conda file is YAML, a mapping whose `dependencies` are a list.",
+            "docker-image-invalid": "A docker image is an OCI reference: `registry/name:tag`, `registry/name@digest`.",
+        },
+    ),
+    **_family(
+        "scripts",
+        "error",
+        {
+            "inference-functions": "The inference script has `init` with one argument, and `run`.",
+            "preprocessing-functions": "A pre-processing script has `init` and `run(line, file)`, or `run(data_dir)`.",
+            "script-name": "A script's name is that of a Python module, and not `entry.py`.",
+            "script-syntax": "A script is Python.",
+        },
+    ),
+    **_family(
+        "truth",
+        "error",
+        {
+            "num-params-wrong": "`num_params` is what the headers of the weights hold.",
+            "pickle-runs-code": "A pickle calls nothing that weights do not need.",
+            "type-contradicts-config": "`type` is what `config.json` means.",
+            "weights-shard-missing": "Each shard of the weights is there, with the tensors that the index names.",
+            "weights-truncated": "Weights have all the bytes that their header names.",
+            "weights-unreadable": "A safetensors file and an index of shards can be read.",
+        },
+    ),
+    **_family(
+        "truth",
+        "warning",
+        {
+            "num-params-near": "`num_params` is not rounded.",
+            "pickled-weights": "Weights are no pickles, which can run code when they are loaded.",
+        },
+    ),
+    **_family(
         "sources",
         "error",
         {

@@ -89,11 +89,11 @@ def _parse_tensor(name: str, entry: Any) -> _Placed:
     entry = entry if isinstance(entry, dict) else {}
     dtype, shape, offsets = (entry.get(key) for key in ("dtype", "shape", "data_offsets"))
     if not isinstance(dtype, str) or not _are_numbers(shape) or not _are_numbers(offsets) or len(offsets) != 2:
-        raise _HeaderError(f"has a header that does not describe the tensor {_quoted(name)}")
+        raise _HeaderError(f"has a header that does not describe the tensor {quoted(name)}")
     tensor = Tensor(dtype, tuple(shape), offsets[1] - offsets[0])
     bits = _BITS.get(dtype)
     if tensor.size < 0 or (bits is not None and tensor.numbers * bits != tensor.size * 8):
-        raise _HeaderError(f"has a header in which shape and bytes of the tensor {_quoted(name)} do not fit")
+        raise _HeaderError(f"has a header in which shape and bytes of the tensor {quoted(name)} do not fit")
     return _Placed(name, tensor, offsets[0], offsets[1])
 
 
@@ -107,7 +107,7 @@ def _check_layout(tensors: list[_Placed], size: int) -> Safetensors | Damaged:
     end = 0
     for placed in sorted(tensors, key=lambda p: (p.begin, p.end)):
         if placed.begin != end:
-            raise _HeaderError(f"has a hole or an overlap before the tensor {_quoted(placed.name)}")
+            raise _HeaderError(f"has a hole or an overlap before the tensor {quoted(placed.name)}")
         end = placed.end
     if end > size:
         return Damaged("truncated", f"ends {_bytes(end - size)} before its last tensor does")
@@ -142,7 +142,7 @@ def read_type(data: bytes) -> Reading | None:
 
 
 def _read_architecture(config: Mapping[str, Any], name: str) -> Reading | None:
-    by_name, is_decoder = f"its architecture is `{name}`", config.get("is_decoder") is True
+    by_name, is_decoder = f"its architecture is {quoted(name)}", config.get("is_decoder") is True
     if _ENCODER_ONLY.fullmatch(name):  # also of a model like T5, whose configuration still speaks of a decoder
         return Reading("ENCODER", by_name)
     if _CAUSAL.fullmatch(name):
@@ -163,7 +163,8 @@ def _parse_json(data: bytes) -> Any:
         return None
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
+    """A name from a stranger's file, short and on one line."""
     plain = "".join(c for c in name if c.isprintable() and c != "`")
     return f"`{plain if len(plain) <= 60 else plain[:57] + '…'}`"
 

@@ -16,9 +16,12 @@ VersionCheck = Callable[["Version", "Policy"], Iterator[Finding]]
 
 
 def _version_checks() -> tuple[VersionCheck, ...]:
-    from registry.checks import files, form, references, secrets, sources
+    from registry.checks import environments, files, form, references, scripts, secrets, sources, truth
 
-    return (*form.CHECKS, *files.CHECKS, *references.CHECKS, *secrets.CHECKS, *sources.CHECKS)
+    return (
+        *(*form.CHECKS, *files.CHECKS, *references.CHECKS, *environments.CHECKS, *scripts.CHECKS),
+        *(*truth.CHECKS, *secrets.CHECKS, *sources.CHECKS),
+    )
 
 
 def check_version(version: Version, policy: Policy) -> list[Finding]:

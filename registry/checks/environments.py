@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
-from registry.checks.sources import source_place
-from registry.finding import Finding, Place
+from registry.checks.scripts import place_in
+from registry.facts import Problem
+from registry.finding import Finding
 from registry.policy import Policy
 from registry.snapshot import Version
 from registry.wire import ENVIRONMENTS
@@ -27,7 +27,7 @@ _DIGEST = (
 _IMAGE = re.compile(rf"(?P<name>{_NAME})(?::{_TAG})?(?:@{_DIGEST})?")
 _MAX_NAME = 255  # characters: distribution/reference
 
-# What parse_yaml finds that a conda file cannot have either; it is stricter otherwise, and says then that it cannot know.
+# What parse_yaml finds that a conda file cannot have either; where it is only stricter, nothing can be known.
 _NOT_YAML = frozenset({"yaml-syntax", "invalid-utf8", "conflict-marker", "several-documents", "tab-indentation"})
 
 
@@ -58,17 +58,8 @@ def check_conda_files(version: Version, _: Policy) -> Iterator[Finding]:
     for target in sorted(filter(None, files)):
         data = version.facts.texts.get(target)
         if data is not None and (problem := conda_problem(data)):
-            file = version.files.get(version.local(target) or "")
-            place = Place(file.path, problem.line, problem.column) if file else source_place(version, target)
+            place = place_in(version, target, problem.line, problem.column)
             yield place.finding("conda-file-invalid", problem.message)
-
-
-class Problem(NamedTuple):
-    """What is wrong in a file, and where; lines and columns count from 1."""
-
-    line: int
-    column: int
-    message: str
 
 
 def conda_problem(data: bytes) -> Problem | None:

@@ -12,9 +12,9 @@ import tokenize
 import warnings
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple
 
 from registry.checks.sources import source_place
+from registry.facts import Problem
 from registry.finding import Finding, Place
 from registry.policy import Policy
 from registry.snapshot import Version
@@ -25,16 +25,8 @@ _RESERVED = "entry.py"  # the platform's own
 _LONG_NAME = re.compile(r"\b\w++(?:[\s\\]*+\.[\s\\]*+\w++){200}")  # `import a.a.a…` is read in quadratic time
 # Of the codecs that PEP 263 allows; some others, such as punycode, take quadratic time.
 _CODECS = re.compile(r"utf-8(?:-sig)?|ascii|iso8859-\d+|cp\d+|koi8-[ru]|gb2312|gbk|gb18030|big5|euc_\w+|shift_jis\w*")
-_PYTHON = re.compile(rb"^\s*-\s*['\"]?(?:[\w/-]+::)?python\s*[=~><!]=?=?\s*3\.(\d+)", re.MULTILINE)
+_PYTHON = re.compile(rb"^[ \t]*-[ \t]*['\"]?(?:[\w/-]+::)?python[ \t=~><!]{1,4}3\.(\d+)", re.MULTILINE)
 _INFERENCE, _, _PREPROCESSING = ENVIRONMENTS
-
-
-class Problem(NamedTuple):
-    """Why a script cannot be read, and where; lines and columns count from 1."""
-
-    line: int
-    column: int
-    message: str
 
 
 def check_names(version: Version, _: Policy) -> Iterator[Finding]:
@@ -46,7 +38,7 @@ def check_names(version: Version, _: Policy) -> Iterator[Finding]:
         if file == _RESERVED:
             message = f"`{file}` is the name of the platform's own script. Rename it, to `inference.py` for example"
             yield place.finding("script-name", message, found=script)
-        elif file.lower().endswith(".py") and (stem == file or not stem.isidentifier() or keyword.iskeyword(stem)):
+        elif file.lower().endswith(".py") and (stem == file or not _is_module(stem)):
             better = re.sub(r"\W", "_", file[:-3])
             advice = f"Rename it to `{better}.py`" if _is_module(better) else "Use letters, digits and `_`"
             yield place.finding("script-name", f"`{file}` is not the name of a Python module. {advice}", found=script)
@@ -57,7 +49,7 @@ def check_syntax(version: Version, _: Policy) -> Iterator[Finding]:
     for key, script in _scripts(version):
         parsed = _parsed(version, script)
         if isinstance(parsed, Problem) and not _is_for_newer_python(version, key):
-            yield _place(version, script, parsed.line, parsed.column).finding("script-syntax", parsed.message)
+            yield place_in(version, script, parsed.line, parsed.column).finding("script-syntax", parsed.message)
 
 
 def check_inference(version: Version, _: Policy) -> Iterator[Finding]:
@@ -70,12 +62,9 @@ def check_inference(version: Version, _: Policy) -> Iterator[Finding]:
     if not inits:
         yield _missing(version, script, "inference-functions", "init(model_path)", "which loads the model")
     elif not any(_takes(init, 1) for init in inits):
-        message = (
-            "`init` does not take one argument: it is called with the folder of the model. Write `init(model_path)`"
-        )
-        yield _place(version, script, inits[-1].lineno, inits[-1].col_offset + 1).finding(
-            "inference-functions", message
-        )
+        message = "`init` is called with one argument, the folder of the model. Write `init(model_path)`"
+        place = place_in(version, script, inits[-1].lineno, inits[-1].col_offset + 1)
+        yield place.finding("inference-functions", message)
     if not any(_definitions(module, "run")):
         yield _missing(version, script, "inference-functions", "run(data)", "which answers a request")
 
@@ -94,7 +83,7 @@ def check_preprocessing(version: Version, _: Policy) -> Iterator[Finding]:
         return
     elif not any(_takes(run, 2) for run in runs):
         message = "`run` takes neither one argument nor two. Write `run(data_dir)`, or `init()` and `run(line, file)`"
-        place = _place(version, script, runs[-1].lineno, runs[-1].col_offset + 1)
+        place = place_in(version, script, runs[-1].lineno, runs[-1].col_offset + 1)
         yield place.finding("preprocessing-functions", message)
     elif not any(_definitions(module, "init")):
         yield _missing(version, script, "preprocessing-functions", "init()", "which stands beside `run(line, file)`")
@@ -103,13 +92,15 @@ def check_preprocessing(version: Version, _: Policy) -> Iterator[Finding]:
 CHECKS = (check_names, check_syntax, check_inference, check_preprocessing)
 
 
-@lru_cache(maxsize=64)
 def parse_script(data: bytes) -> ast.Module | Problem:
     """The script as a tree, which is not to be changed; or why Python cannot read it."""
     if len(data) > _MAX_BYTES:
-        return Problem(
-            1, 1, f"the script has {len(data):,} bytes; at most {_MAX_BYTES:,} are read. Move data out of it"
-        )
+        return Problem(1, 1, f"this has {len(data):,} bytes; at most {_MAX_BYTES:,} are read. Move data out of it")
+    return _parse_bytes(data)
+
+
+@lru_cache(maxsize=8)  # several rules look at the same script, one after the other
+def _parse_bytes(data: bytes) -> ast.Module | Problem:
     try:
         encoding = tokenize.detect_encoding(io.BytesIO(data).readline)[0]
         name = codecs.lookup(encoding).name
@@ -155,15 +146,15 @@ def _parsed(version: Version, script: str) -> ast.Module | Problem | None:
     return parse_script(data) if data is not None and script.lower().endswith(".py") else None
 
 
-def _place(version: Version, script: str, line: int, column: int) -> Place:
-    """In the script where it stands beside the descriptor, else where it is named."""
-    file = version.files.get(version.local(script) or "")
-    return Place(file.path, line, column) if file else source_place(version, script)
+def place_in(version: Version, target: str, line: int, column: int) -> Place:
+    """A place in the file of a target where it stands beside the descriptor, else where its source is written."""
+    file = version.files.get(version.local(target) or "")
+    return Place(file.path, line, column) if file else source_place(version, target)
 
 
 def _missing(version: Version, script: str, rule: str, function: str, purpose: str) -> Finding:
     message = f"`{script}` has no `{function.partition('(')[0]}`. Add `def {function}`, {purpose}"
-    return _place(version, script, 1, 1).finding(rule, message)
+    return place_in(version, script, 1, 1).finding(rule, message)
 
 
 def _is_module(stem: str) -> bool:
@@ -173,7 +164,7 @@ def _is_module(stem: str) -> bool:
 def _is_for_newer_python(version: Version, key: str) -> bool:
     """Whether the conda file asks for a Python newer than this one, which may read more."""
     data = version.facts.texts.get(version.text("model_config", key, "conda_env") or "", b"")
-    return any(int(minor[:4]) > sys.version_info.minor for minor in _PYTHON.findall(data))
+    return any(int(minor[:4]) > sys.version_info.minor for minor in _PYTHON.findall(data[:_MAX_BYTES]))
 
 
 _Definition = ast.stmt  # that gives a name to something: a function, a class, an import, an assignment

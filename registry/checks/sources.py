@@ -40,8 +40,10 @@ def check_pins(version: Version, policy: Policy) -> Iterator[Finding]:
     """Each remote source has `sha256` and `size`."""
     for target in version.keys("model_files") if policy.pins != "off" else ():
         is_remote = "://" in (version.source(target) or "") and version.local(target) is None
-        if is_remote and not {"sha256", "size"} <= set(version.keys("model_files", target)):
-            message = f"`{target}` is remote and lacks `sha256` or `size`. Write {{source: …, sha256: …, size: …}}"
+        if is_remote and not all(version.text("model_files", target, pin) for pin in ("sha256", "size")):
+            message = (
+                f"`{target}` is remote and lacks `sha256` or `size`. Run `registry pin {version.id}`, which adds both"
+            )
             finding = version.place("model_files", target).finding("pin-missing", message)
             yield finding.weighed("warning") if policy.pins == "warn" else finding
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from registry.checks.sources import source_place
 from registry.counting import Count, count_params
@@ -12,12 +12,11 @@ from registry.facts import Damaged, Pickle, Safetensors, Tensor
 from registry.finding import Finding
 from registry.policy import Policy
 from registry.snapshot import Version
-from registry.weights import INDEX, SAFETENSORS, parse_index, read_type
+from registry.weights import INDEX, SAFETENSORS, parse_index, quoted, read_type
 
 _NEAR = 0.01  # of the right number
 _SHOWN = 3
 _SHARD = re.compile(r"(?P<stem>.*)-(?P<number>[0-9]{5})-of-(?P<total>[0-9]{5})(?P<suffix>\.[a-z]+)")
-_MAX_SHARDS = 10_000  # that are named one by one
 _NUM_PARAMS = ("model_metainfo", "num_params")
 _TYPES = ("ENCODER", "DECODER", "SEQ2SEQ")
 
@@ -73,42 +72,46 @@ def check_shards(version: Version, _: Policy) -> Iterator[Finding]:
         if shards is None and index in version.facts.texts and index.endswith(f"{SAFETENSORS}{INDEX}"):
             message = f"`{index}` has no `weight_map` from tensors to shards. Save the weights anew"
             yield source_place(version, index).finding("weights-unreadable", message)
-        for shard, tensors in (shards or {}).items():
-            yield from _check_shard(version, index, shard, tensors)
+        yield from _check_indexed(version, index, shards or {}, targets)
     named = {shard for shards in indexed.values() for shard in shards or ()}
-    for target, missing in _unnumbered(targets - named, targets):
-        message = f"`{target}` is one of several shards, and {_listed(missing)} missing. Add all of them"
+    for target, missing in _incomplete(targets - named, targets):
+        message = f"`{target}` is one of several shards, and {quoted(missing)} is not there. Add all of them"
         yield source_place(version, target).finding("weights-shard-missing", message)
 
 
 CHECKS = (check_num_params, check_type, check_weights, check_shards)
 
 
-def _check_shard(version: Version, index: str, shard: str, tensors: list[str]) -> Iterator[Finding]:
-    if shard not in version.keys("model_files"):
-        message = f"`{index}` needs the shard `{shard}`, which is not in `model_files`. Add it"
-        yield source_place(version, index).finding("weights-shard-missing", message, expected=shard)
-        return
-    weights = version.facts.weights.get(shard)
-    lacking = [t for t in tensors if t not in weights.tensors] if isinstance(weights, Safetensors) else []
-    if lacking:
-        message = f"`{index}` places {_listed(lacking, '')} in `{shard}`, which does not hold it. Save the weights anew"
-        yield source_place(version, shard).finding("weights-shard-missing", message)
+def _check_indexed(
+    version: Version, index: str, shards: Mapping[str, list[str]], targets: set[str]
+) -> Iterator[Finding]:
+    if missing := sorted(shards.keys() - targets):
+        message = f"`{index}` needs shards that are not in `model_files`: {_listed(missing)}. Add them"
+        yield source_place(version, index).finding("weights-shard-missing", message)
+    for shard in sorted(shards.keys() & targets):
+        weights = version.facts.weights.get(shard)
+        held = weights.tensors if isinstance(weights, Safetensors) else None
+        if held is not None and (lacking := [tensor for tensor in shards[shard] if tensor not in held]):
+            message = f"`{shard}` lacks tensors that `{index}` places there: {_listed(lacking)}. Save the weights anew"
+            yield source_place(version, shard).finding("weights-shard-missing", message)
 
 
-def _unnumbered(targets: set[str], others: set[str]) -> Iterator[tuple[str, list[str]]]:
-    """Shards by their names alone: the first that is there of each set, with those that are not."""
+def _incomplete(targets: set[str], others: set[str]) -> Iterator[tuple[str, str]]:
+    """By their names alone: the first shard that is there of each set, and the first that is not."""
     seen: set[tuple[str, str, str]] = set()
     for target in sorted(targets):
         match = _SHARD.fullmatch(target)
-        if match is None or not target.endswith((SAFETENSORS, ".bin")) or (key := match.group(1, 3, 4)) in seen:
+        if match is None or not target.endswith((SAFETENSORS, ".bin")) or _key(match) in seen:
             continue
-        seen.add(key)
-        stem, total, suffix = key
-        numbers = range(1, min(int(total), _MAX_SHARDS) + 1)
-        missing = [name for n in numbers if (name := f"{stem}-{n:05}-of-{total}{suffix}") not in others]
-        if missing and int(match["number"]) in numbers:
+        seen.add(_key(match))
+        numbers = range(1, int(match["total"]) + 1)
+        names = (f"{match['stem']}-{number:05}-of-{match['total']}{match['suffix']}" for number in numbers)
+        if int(match["number"]) in numbers and (missing := next((n for n in names if n not in others), None)):
             yield target, missing
+
+
+def _key(match: re.Match[str]) -> tuple[str, str, str]:
+    return match["stem"], match["total"], match["suffix"]
 
 
 def _claimed(version: Version) -> int | None:
@@ -144,7 +147,7 @@ def _sets(version: Version) -> Iterator[frozenset[str]]:
     numbered: dict[tuple[str, str, str], set[str]] = {}
     for target in sorted(left):
         match = _SHARD.fullmatch(target)
-        numbered.setdefault(match.group(1, 3, 4) if match else (target, "", ""), set()).add(target)
+        numbered.setdefault(_key(match) if match else (target, "", ""), set()).add(target)
     for (name, total, _), members in numbered.items():
         is_part = posixpath.basename(name).startswith("adapter") or (total and len(members) != int(total))
         yield frozenset({""} if is_part else members)  # "": a part of something else, so nothing is known
@@ -170,12 +173,9 @@ def _configuration(version: Version) -> str | None:
 def _what_it_runs(target: str, pickle: Pickle) -> str:
     if not pickle.unsafe:
         return f"`{target}` is a pickle too long or too odd to be read through, so nobody can say what loading it runs"
-    more = "" if len(pickle.unsafe) <= _SHOWN else f" and {len(pickle.unsafe) - _SHOWN:,} more"
-    names = ", ".join(f"`{name}`" for name in pickle.unsafe[:_SHOWN])
-    return f"loading the pickle `{target}` calls {names}{more}, which weights do not need"
+    return f"loading the pickle `{target}` calls what weights do not need: {_listed(pickle.unsafe)}"
 
 
-def _listed(names: list[str], verb: str = " is| are") -> str:
-    one, _, many = verb.partition("|")
+def _listed(names: Sequence[str]) -> str:
     more = "" if len(names) <= _SHOWN else f" and {len(names) - _SHOWN:,} more"
-    return ", ".join(f"`{name}`" for name in names[:_SHOWN]) + more + (one if len(names) == 1 else many)
+    return ", ".join(map(quoted, names[:_SHOWN])) + more

@@ -183,7 +183,7 @@ def compare(api: str, model: Model) -> Iterator[tuple[bool, str]]:
 
 
 def judge_copies(requests: Sequence[Request], models: Sequence[Model]) -> tuple[bool, str]:
-    """Whether storage made the copies, by its own account: it reads a source in ranges, the registrar reads it whole."""
+    """Whether storage made the copies, by its own log: it reads a source in ranges, the registrar reads it whole."""
     wanted = {f"source/uploads/{model.id}/{target}" for model in models for target in model.remote}
     copied = {r.path for r in requests if r.method == "GET" and r.status == 206} & wanted
     read = [r for r in requests if r.method == "GET" and r.status == 200 and r.path.startswith("source/")]

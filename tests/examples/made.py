@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +52,14 @@ def _symlink(version: Path) -> None:
     (version / "model.bin").symlink_to("../../../pyproject.toml")
 
 
+def _weights(change: Callable[[bytes], bytes]) -> Maker:
+    def make(version: Path) -> None:
+        file = next(version.glob("model.[sb]*"))  # safetensors or bin
+        file.write_bytes(change(file.read_bytes()))
+
+    return make
+
+
 MADE: dict[str, Maker] = {
     "byte-order-mark": _descriptor(lambda data: b"\xef\xbb\xbf" + data),
     "conflict-marker": _descriptor(_conflict),
@@ -58,6 +68,10 @@ MADE: dict[str, Maker] = {
     "invalid-utf8": _descriptor(lambda data: data.decode().encode("latin-1")),
     "lfs-pointer": _pointer,
     "local-file-too-large": _large_file,
+    "pickle-runs-code": _weights(lambda _: b"\x80\x02cos\nsystem\nX\x04\x00\x00\x00true\x85R."),
+    "pickled-weights": _weights(lambda _: pickle.dumps(OrderedDict(bias=[0.5]), protocol=2)),
     "submodule": _submodule,
     "symlink": _symlink,
+    "weights-truncated": _weights(lambda data: data[:-100]),
+    "weights-unreadable": _weights(lambda data: data + b"<html>"),
 }

@@ -129,7 +129,7 @@ def test_a_copy_that_failed_leaves_no_empty_blob(ended: str) -> None:
 @pytest.mark.parametrize("size", [5, None, 300 * 2**20])
 def test_what_is_not_offered_can_be_streamed(answer: Answer, size: int | None) -> None:
     script = Script(PUT=[answer], HEAD=[Answer(404, code="BlobNotFound")])
-    with played(script) as container, pytest.raises(CopyNotOfferedError) as caught:
+    with played(script) as container, pytest.raises(CopyNotOfferedError):
         container.copy(PATH, SOURCE, size=size)
 
 

@@ -1,0 +1,2 @@
+def run(line: str, file: str) -> None:
+    pass

@@ -1,0 +1,2 @@
+def run(data_dir: str) -> None:
+    pass
