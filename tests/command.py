@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -29,10 +30,29 @@ class Done:
         return json.loads(self.out)
 
 
-def registry(folder: Path, *arguments: str, env: dict[str, str] | None = None, timeout: float = 120) -> Done:
-    """Run `registry` in a folder with an environment of its own; nothing of ours is inherited."""
+def _environment(env: dict[str, str] | None) -> dict[str, str]:
+    """An environment of its own, into which nothing of ours is inherited."""
     kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TMPDIR") if key in os.environ}
-    environment = {**kept, **IDENTITY, "PYTHONWARNINGS": "error", "COLUMNS": "100", **(env or {})}
+    return {**kept, **IDENTITY, "PYTHONWARNINGS": "error", "COLUMNS": "100", **(env or {})}
+
+
+def started(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    """`registry`, running, with pipes for what it says; it can be interrupted."""
+    return subprocess.Popen(
+        [str(SCRIPT), *arguments],
+        cwd=folder,
+        env=_environment(env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell that starts the tests in the background lets its children ignore interrupts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def registry(folder: Path, *arguments: str, env: dict[str, str] | None = None, timeout: float = 120) -> Done:
+    """Run `registry` in a folder with an environment of its own."""
+    environment = _environment(env)
     done = subprocess.run(
         [str(SCRIPT), *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout
     )

@@ -12,7 +12,7 @@ import pytest
 
 from tests.azurite import free_port
 from tests.build import FILES, a_commit, a_descriptor, a_version
-from tests.command import SCRIPT
+from tests.command import started
 from tests.e2e.place import Place
 from tests.e2e.sources import allow, source
 
@@ -123,9 +123,7 @@ def test_the_second_of_two_runs_waits_and_says_who_holds_the_lock(folder_place: 
 
 def begun(place: Place, *, versions: int) -> subprocess.Popen[str]:
     """A reconcile that has registered some versions, and goes on."""
-    command = [str(SCRIPT), "reconcile", "--jobs", "1"]
-    environment = {**place.env, "PATH": "/usr/bin:/bin"}
-    run = subprocess.Popen(command, cwd=place.repository, env=environment, stderr=subprocess.PIPE, text=True)
+    run = started(place.repository, "reconcile", "--jobs", "1", env=place.env)
     assert run.stderr is not None
     for _ in range(versions):
         run.stderr.readline()

@@ -16,7 +16,7 @@ from azure.storage.blob import ContainerClient, generate_container_sas
 
 from tests.azurite import Azurite
 from tests.build import FILES, a_commit, git, write
-from tests.command import SCRIPT
+from tests.command import started
 from tests.e2e.place import Place
 from tests.e2e.sources import Stall, allow, source
 
@@ -251,7 +251,7 @@ def test_what_is_written_while_it_reads_is_kept(folder_place: Place, before: str
     with source({"/model.bin": WEIGHTS}, stall=stall) as server:
         allow(folder_place, server)
         descriptor = draft(folder_place, f"{server}/model.bin")
-        run = started(folder_place)
+        run = pinning(folder_place)
         assert stall.begun.wait(30)
         written = descriptor.read_text().replace(before, after)
         descriptor.write_text(written)
@@ -263,13 +263,9 @@ def test_what_is_written_while_it_reads_is_kept(folder_place: Place, before: str
     assert descriptor.read_text() == (written.replace(url, flow(url)) if code == 0 else written)
 
 
-def started(place: Place) -> subprocess.Popen[str]:
+def pinning(place: Place) -> subprocess.Popen[str]:
     """The command, running."""
-    env = {**place.env, "PATH": "/usr/bin:/bin"}
-    pipe = subprocess.PIPE
-    return subprocess.Popen(
-        [str(SCRIPT), "pin", "--jobs", "1"], cwd=place.repository, env=env, stdout=pipe, stderr=pipe, text=True
-    )
+    return started(place.repository, "pin", "--jobs", "1", env=place.env)
 
 
 @pytest.mark.parametrize(("how", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 130)])
@@ -281,7 +277,7 @@ def test_a_run_that_is_stopped_while_it_reads_leaves_the_file_as_it_was(
         allow(folder_place, server)
         descriptor = draft(folder_place, f"{server}/model.bin")
         before = descriptor.read_bytes()
-        run = started(folder_place)
+        run = pinning(folder_place)
         assert stall.begun.wait(30)
         run.send_signal(how)
         _, err = run.communicate(timeout=20)  # though the source stalls still
@@ -300,7 +296,7 @@ def test_a_killed_run_leaves_each_file_old_or_new_and_the_next_one_finishes(fold
         descriptors = [draft(folder_place, f"{server}{name}", f"tiny/1.{at}") for at, name in enumerate(names)]
         old = [place.read_bytes() for place in descriptors]
         new = [DRAFT.replace("MODEL", flow(f"{server}{name}")).encode() for name in names]
-        run = started(folder_place)
+        run = pinning(folder_place)
         assert run.stderr is not None
         for _ in range(4):
             run.stderr.readline()
