@@ -27,6 +27,13 @@ def copy_verified(storage: Storage, wanted: Wanted, *, replace: bool) -> Blob:
     `replace` says that other content, verified earlier, may give way: that of an amended page file, or of a version
     that was never registered. Raises CopyError where the bytes are not those that were promised.
     """
+    try:
+        return _copied(storage, wanted, replace=replace)
+    except BlobExistsError:  # somebody was faster; what stands there now is judged in the same way, once
+        return _copied(storage, wanted, replace=replace)
+
+
+def _copied(storage: Storage, wanted: Wanted, *, replace: bool) -> Blob:
     blob = storage.stat(wanted.path)
     if blob is not None and (adopted := _adopt(storage, blob, wanted, replace=replace)):
         return adopted
@@ -35,10 +42,7 @@ def copy_verified(storage: Storage, wanted: Wanted, *, replace: bool) -> Blob:
             f"{wanted.path} holds other bytes than the descriptor names (sha256 {blob.sha256[:12]}…)",
             hint="a registered file never changes: add a new version",
         )
-    try:
-        return _verify(storage, _copy(storage, wanted, blob), wanted)
-    except BlobExistsError:  # somebody was faster; what stands there now is judged in the same way
-        return copy_verified(storage, wanted, replace=replace)
+    return _verify(storage, _copy(storage, wanted, blob), wanted)
 
 
 def _adopt(storage: Storage, blob: Blob, wanted: Wanted, *, replace: bool) -> Blob | None:

@@ -50,11 +50,16 @@ class Endpoint:
         answer = self._call("GET", "/readyz")
         if answer.status != 200 or not isinstance(answer.body.get("instance"), str):
             return Ready("", 0)
-        return Ready(answer.body["instance"], int(answer.body.get("generation", 0)))
+        generation = answer.body.get("generation")
+        return Ready(answer.body["instance"], generation if type(generation) is int else 0)
 
     def get(self, model: ModelId) -> Answer:
         """The record (200), 404, 410, or 405 and 501 where reading is not offered."""
-        return self._expect(self._call("GET", model_path(model)), model, (200, 404, 410, *_NOT_OFFERED))
+        answer = self._expect(self._call("GET", model_path(model)), model, (200, 404, 410, *_NOT_OFFERED))
+        if answer.status == 200 and not _is_record(answer.body):
+            hint = "check that `endpoint` or REGISTRY_ENDPOINT is a registration API; then run again"
+            raise EndpointError(f"{model}: the endpoint answers 200 without a record", hint=hint)
+        return answer
 
     def put(self, model: ModelId, body: Json, *, once: bool) -> Answer:
         """Register; any 2xx is accepted, 409 is the caller's to judge, who may want it sent no more than once."""
@@ -106,13 +111,24 @@ class Endpoint:
     def _expect(self, answer: Answer, model: ModelId, statuses: Any) -> Answer:
         if answer.status in statuses:
             return answer
-        retryable = answer.status >= 500 or answer.status in (408, 429)
-        hint = "check REGISTRY_TOKEN" if answer.status in (401, 403) else ""
+        retryable = answer.status >= 500 or answer.status in (401, 403, 408, 429)
+        hint = "set REGISTRY_TOKEN to a token of this endpoint, and run again" if answer.status in (401, 403) else ""
         raise EndpointError(
             f"{model}: the endpoint answers {answer.status} {answer.said}",
             hint=hint,
             retryable=retryable,
         )
+
+
+def _is_record(body: Json) -> bool:
+    """Whether an answer has what the comparison with a record needs."""
+    files = body.get("model_files")
+    return (
+        isinstance(body.get("model_config"), dict)
+        and isinstance(body.get("model_metainfo"), dict)
+        and isinstance(files, dict)
+        and all(isinstance(file, dict) and {"url", "sha256", "size"} <= file.keys() for file in files.values())
+    )
 
 
 def _json(response: Response) -> Json:

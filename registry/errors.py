@@ -71,6 +71,13 @@ class CopyNotOfferedError(StorageError):
     """The storage service cannot fetch this source itself."""
 
 
+class LedgerError(StorageError):
+    """A file of the ledger is damaged; running again does not help."""
+
+    exit_code = 1
+    retryable = False
+
+
 class LockError(StorageError):
     """Somebody else holds the lock, or it was lost; `holder` is what the holder wrote into it."""
 

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
-from registry.errors import BlobExistsError, BlobMissingError, LockError, StorageError
+from registry.errors import BlobExistsError, BlobMissingError, LedgerError, LockError, StorageError
 from registry.identity import ModelId
 from registry.storage import Blob, Lease, Storage
 from registry.wire import WIRE_FORMAT, Json
@@ -102,7 +102,7 @@ class Ledger:
         """Hold the ledger for one run; raises LockError naming the holder after `timeout` seconds."""
         try:
             with self._storage.lease(LOCK, timeout=timeout) as lease:
-                generation = int(_parse(lease.read()).get("generation", 0)) + 1
+                generation = _generation(lease.read()) + 1
                 yield Hold(lease, lambda number: lease.write(_dump(self._holder(number))), generation)
         except LockError as error:
             if error.holder:
@@ -114,11 +114,14 @@ class Ledger:
         self._state_blob = self._storage.stat(STATE)
         if self._state_blob is None:
             return None
-        found = _parse(b"".join(self._storage.read(STATE)))
+        found = _parse(STATE, b"".join(self._storage.read(STATE)))
         if found.get("format") != FORMAT:
             hint = "use the version of registry that wrote it, or a newer one"
             raise StorageError(f"{STATE} has format {found.get('format')}, and this registry knows {FORMAT}", hint=hint)
-        return State(**_known(State, found))
+        try:
+            return State(**_known(State, found))
+        except TypeError as error:
+            raise _damaged(STATE) from error
 
     def write_state(self, state: State) -> None:
         """Put the state in the place of the one that was read; raises StorageError if somebody else did."""
@@ -134,7 +137,10 @@ class Ledger:
         if path is None:
             return None
         content = b"".join(self._storage.read(path))
-        return Receipt(**_known(Receipt, _parse(content)) | {"digest": _sha256(content)})
+        try:
+            return Receipt(**_known(Receipt, _parse(path, content)) | {"digest": _sha256(content)})
+        except TypeError as error:
+            raise _damaged(path) from error
 
     def write_receipt(self, model: ModelId, previous: Receipt | None, facts: Mapping[str, Any]) -> Receipt:
         """Add the next receipt of a version, create-only; raises StorageError if there is one already."""
@@ -152,7 +158,7 @@ class Ledger:
     def intent(self, model: ModelId) -> str | None:
         """The digest of the body that a run was about to send; None where there was none."""
         try:
-            return str(_parse(b"".join(self._storage.read(_intent(model)))).get("digest"))
+            return str(_lenient(b"".join(self._storage.read(_intent(model)))).get("digest"))
         except BlobMissingError:
             return None
 
@@ -185,7 +191,7 @@ def stamp(moment: datetime) -> str:
 
 
 def _taken(error: LockError) -> LockError:
-    holder = _parse(error.holder)
+    holder = _lenient(error.holder)
     who = f"process {holder.get('process')} on {holder.get('host')} since {holder.get('since')}"
     return LockError(f"another run holds the lock: {who}", hint="wait for it (--lock-timeout SECONDS), then run again")
 
@@ -198,14 +204,33 @@ def _intent(model: ModelId) -> str:
     return f".registry/intents/{model}.json"
 
 
-def _parse(content: bytes) -> Json:
+def _parse(path: str, content: bytes) -> Json:
     try:
-        found = json.loads(content or b"{}")
-    except ValueError as error:
-        raise StorageError(
-            "a file under .registry/ in storage is not JSON", hint="restore it, then run again"
-        ) from error
+        found = json.loads(content)
+        if isinstance(found, dict):
+            return found
+    except ValueError:
+        pass
+    raise _damaged(path)
+
+
+def _damaged(path: str) -> LedgerError:
+    hint = "restore it from a backup; a lost state may be deleted: the next run then looks at every version"
+    return LedgerError(f"{path} in storage is damaged", hint=hint)
+
+
+def _lenient(content: bytes) -> Json:
+    """What a lock says; nothing where it says nothing that can be read, since only its number counts."""
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return {}
     return found if isinstance(found, dict) else {}
+
+
+def _generation(content: bytes) -> int:
+    number = _lenient(content).get("generation")
+    return number if type(number) is int else 0
 
 
 def _known(kind: type[State] | type[Receipt], found: Json) -> Json:

@@ -38,6 +38,7 @@ class Outcomes:
     converged: str | None  # the commit converged before
     results: tuple[Result, ...]
     unchanged: int
+    left: int = 0  # pending versions that this run was not asked to do
     note: str = ""  # such as "superseded"
 
     def counts(self) -> dict[str, int]:

@@ -39,6 +39,7 @@ class Plan:
     converged: str | None  # the commit converged last
     items: tuple[Item, ...]
     unchanged: int
+    note: str = ""  # such as "superseded"
 
     def counts(self) -> dict[str, int]:
         """How many versions end in each action."""
@@ -64,7 +65,8 @@ def decide(
 ) -> Item | None:
     """The one action for a version; None for one that is in no commit and was never registered."""
     if version is None:
-        return Item(model, "missing", "registered, and its folder is gone: nothing is removed") if observed else None
+        is_there = observed is not None and observed.action != "removed"
+        return Item(model, "missing", "registered, and its folder is gone: nothing is removed") if is_there else None
     errors = tuple(f for f in findings if f.severity is Severity.ERROR)
     if errors:
         return _refuse(version, errors)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from registry.checks import check_snapshot
 from registry.desired import load_requests
-from registry.errors import RepositoryError
+from registry.errors import LedgerError, RepositoryError
 from registry.evidence import load_facts
 from registry.finding import Finding, Severity
 from registry.identity import ModelId
@@ -94,9 +94,12 @@ class Planner:
         plan = make_plan(commit, state.commit if state else None, [t.item if t else None for t in tasks], untouched)
         return Work(plan, tuple(task for task in tasks if task is not None and task.item.action != "unchanged"))
 
-    def _observe(self, model: ModelId, drift_of: DriftOf | None) -> tuple[Receipt | None, str]:
+    def _observe(self, model: ModelId, drift_of: DriftOf | None) -> tuple[Receipt | LedgerError | None, str]:
         """The last receipt of a version, and what storage or endpoint lack of it where they are asked."""
-        receipt = self.ledger.receipt(model)
+        try:
+            receipt = self.ledger.receipt(model)
+        except LedgerError as error:  # one damaged receipt does not stop the others
+            return error, ""
         return receipt, drift_of(model, receipt) if drift_of and receipt else ""
 
 
@@ -105,9 +108,11 @@ def _task(
     version: Version | None,
     request: Json | None,
     findings: Sequence[Finding],
-    receipt: Receipt | None,
+    receipt: Receipt | LedgerError | None,
     drift: str,
 ) -> Task | None:
+    if isinstance(receipt, LedgerError):
+        return Task(Item(model, "refuse", f"{receipt}: {receipt.hint}"), version, request, None)
     observed = Observed(receipt.action, receipt.request, drift) if receipt else None
     item = decide(version, request, observed, findings, model)
     return Task(item, version, request, receipt) if item else None

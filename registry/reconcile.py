@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from registry.drift import make_drift_of
 from registry.endpoint import Endpoint
-from registry.errors import DivergedError
+from registry.errors import DivergedError, UsageError
 from registry.identity import ModelId
 from registry.ledger import Clock, Hold, Ledger, State, stamp
 from registry.outcome import Outcomes, Result
 from registry.plan import Plan
-from registry.planning import Planner, Task, load_scope, pending_after
+from registry.planning import Planner, Task, load_scope, pending_after, pending_ids
 from registry.registration import Registrar
 from registry.repository import Repository
 from registry.storage import Storage
@@ -55,10 +55,11 @@ def reconcile(
         if run.fetch:
             run.repository.fetch()
         now = _look(run, rev, full=full, allow_rewind=allow_rewind)
+        _check_names(run, now, only)
         if now.is_done:
             if now.state and not now.note and now.state.commit != now.commit:
                 run.ledger.write_state(replace(now.state, commit=now.commit, generation=hold.generation))
-            return Outcomes(now.commit, now.converged, (), now.known, now.note)
+            return Outcomes(now.commit, now.converged, (), now.known, note=now.note)
         with run.connect() as endpoint:
             return _converge(run, hold, now, endpoint, only)
 
@@ -67,12 +68,26 @@ def preview(run: Run, rev: str, *, full: bool) -> Plan:
     """What reconcile would do."""
     now = _look(run, rev, full=full, allow_rewind=False)
     if now.is_done:
-        return Plan(now.commit, now.converged, (), now.known)
+        return Plan(now.commit, now.converged, (), now.known, now.note)
     scope = load_scope(run.repository, now.commit, run.models, now.state, full=now.full)
     if not now.full:
         return run.planner.load_work(now.commit, now.state, scope).plan
     with run.connect() as endpoint:
-        return run.planner.load_work(now.commit, now.state, scope, make_drift_of(run.storage, endpoint)).plan
+        is_known = now.state is not None and _is_same_place(run, now.state, endpoint.ready().instance)
+        drift_of = make_drift_of(run.storage, endpoint, is_known=is_known)
+        return run.planner.load_work(now.commit, now.state, scope, drift_of).plan
+
+
+def _check_names(run: Run, now: _Now, only: Collection[ModelId]) -> None:
+    """Raise UsageError for a named version that is neither in the commit nor pending."""
+    known = (
+        {*run.repository.names(now.commit, run.models), *(pending_ids(now.state) if now.state else ())} if only else ()
+    )
+    if unknown := sorted(set(only) - set(known)):
+        named = ", ".join(map(str, unknown))
+        raise UsageError(
+            f"{now.commit[:12]} holds no version {named}", hint="`registry plan` lists what there is to do"
+        )
 
 
 class _Now(NamedTuple):
@@ -112,10 +127,14 @@ def _converge(run: Run, hold: Hold, now: _Now, endpoint: Endpoint, only: Collect
     full = now.full or (now.state is not None and not _is_same_place(run, now.state, instance))
     scope = load_scope(run.repository, now.commit, run.models, now.state, full=full)
     named = replace(scope, touched=scope.touched & set(only)) if only else scope
-    work = run.planner.load_work(now.commit, now.state, named, make_drift_of(run.storage, endpoint) if full else None)
+    is_known = now.state is not None and _is_same_place(run, now.state, instance)
+    drift_of = make_drift_of(run.storage, endpoint, is_known=is_known) if full else None
+    work = run.planner.load_work(now.commit, now.state, named, drift_of)
     results = _do(run, run.registrar(endpoint, hold, now.commit, instance), work.tasks)
-    outcomes = Outcomes(now.commit, now.converged, tuple(results), work.plan.unchanged)
-    unfinished = {r.model for r in results if r.outcome in ("refused", "failed")} | (scope.touched - named.touched)
+    left = scope.touched - named.touched
+    unchanged = work.plan.unchanged - len(left & set(scope.names))
+    outcomes = Outcomes(now.commit, now.converged, tuple(results), unchanged, left=len(left))
+    unfinished = {r.model for r in results if r.outcome in ("refused", "failed")} | left
     state = State(
         commit=now.commit,
         tree=now.tree,

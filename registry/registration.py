@@ -121,11 +121,13 @@ class Registrar:
     def _register(self, task: Task) -> Mapping[str, Json]:
         subject = Subject.of(task)
         files = files_of({target: self._copy(subject, target, task) for target in subject.request["model_files"]})
-        request = subject.request | {"model_files": digests_of(files)}
+        sent = subject.request | {"model_files": digests_of(files)}
         self.hold.check()
-        self._send(subject._replace(request=request))
+        self._send(subject._replace(request=sent))
         self.endpoint.await_finished(subject.id)
-        self._write_receipt(task, request, files)
+        # A file without a pin is known to the next plan by its URL.
+        kept = {target: known | sent["model_files"][target] for target, known in subject.request["model_files"].items()}
+        self._write_receipt(task, subject.request | {"model_files": kept}, files)
         return files
 
     def _copy(self, subject: Subject, target: str, task: Task) -> Blob:

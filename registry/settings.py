@@ -52,10 +52,10 @@ def parse_settings(
     return Settings(
         models=_models(table),
         storage=environment.get("REGISTRY_STORAGE") or _get(table, "storage", str, Settings.storage),
-        endpoint=(environment.get("REGISTRY_ENDPOINT") or _get(table, "endpoint", str, "")).rstrip("/"),
+        endpoint=_endpoint(environment.get("REGISTRY_ENDPOINT") or _get(table, "endpoint", str, "")),
         policy=policy,
         credentials=_credentials(environment),
-        database=environment.get("REGISTRY_DATABASE", ""),
+        database=_database(environment.get("REGISTRY_DATABASE", "")),
     )
 
 
@@ -83,6 +83,8 @@ def _table(pyproject: str | None, source: str) -> dict[str, Any]:
     try:
         document = tomllib.loads(pyproject or "")
         (pyproject or "").encode()
+    except RecursionError as error:
+        raise SettingsError(f"{source} nests too deep", hint=hint) from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{source} is not TOML: {error}", hint=hint) from error
     except UnicodeEncodeError as error:
@@ -135,6 +137,36 @@ def _is_prefix(url: str) -> bool:
     return parts.scheme in ("https", "http") and has_host and not re.search(r"[?#@\s]", url)
 
 
+def _endpoint(url: str) -> str:
+    """The URL of an endpoint, which carries no credentials: it stands in state, errors and bodies."""
+    if not url:
+        return ""
+    try:
+        parts = urlsplit(url)
+        is_plain = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_plain = False
+    if not is_plain or "@" in url or "?" in url or "#" in url or not url.isprintable() or " " in url:
+        hint = 'such as "https://registry.example.com"; the token goes into REGISTRY_TOKEN'
+        raise SettingsError("`endpoint` or REGISTRY_ENDPOINT is not a plain http(s) URL", hint=hint)
+    return url.rstrip("/")
+
+
+def _database(url: str) -> str:
+    if url and not url.startswith("sqlite:///"):
+        hint = "such as sqlite:////absolute/path/registry.db"
+        raise SettingsError("REGISTRY_DATABASE is not the URL of a SQLite database", hint=hint)
+    return url
+
+
+def _token(token: str | None) -> str | None:
+    if token and not (token.isascii() and token.isprintable() and " " not in token):
+        raise SettingsError(
+            "REGISTRY_TOKEN holds characters that a header cannot carry", hint="set it again, without a line feed"
+        )
+    return token or None
+
+
 def _sas_hours(hours: int) -> int:
     if not 1 <= hours <= 24 * 7:  # a user delegation SAS lives seven days at most
         raise SettingsError(f"[tool.registry.policy] sas_hours = {hours} is not between 1 and 168")
@@ -157,7 +189,7 @@ def _severities(table: Mapping[str, Any]) -> Mapping[str, str]:
 def _credentials(environment: Mapping[str, str]) -> Credentials:
     matches = [(value, _SAS.fullmatch(key), _PASSWORD.fullmatch(key)) for key, value in environment.items() if value]
     return Credentials(
-        token=environment.get("REGISTRY_TOKEN") or None,
+        token=_token(environment.get("REGISTRY_TOKEN")),
         storage_key=environment.get("AZURE_STORAGE_KEY") or None,
         storage_sas=environment.get("AZURE_STORAGE_SAS_TOKEN") or None,
         source_sas={sas.group(1).lower(): value.lstrip("?") for value, sas, _ in matches if sas},

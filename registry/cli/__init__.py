@@ -69,12 +69,16 @@ def run(arguments: list[str]) -> int:
         return 130
     except RegistryError as error:
         if "--verbose" in arguments:
-            raise
+            import traceback
+
+            traceback.print_exc()
         return _say(error)
 
 
 def _say(error: RegistryError) -> int:
-    click.echo(f"error: {error}", err=True)
+    from registry.report.words import printable
+
+    click.echo(f"error: {printable(str(error))}", err=True)
     if error.hint:
-        click.echo(f"hint: {error.hint}", err=True)
+        click.echo(f"hint: {printable(error.hint)}", err=True)
     return error.exit_code

@@ -150,7 +150,8 @@ def _where(repository: Repository, settings: Settings) -> Where:
         return Where(settings.endpoint, None)
     from registry.server.instance import read_instance
 
-    return Where(_EMBEDDED, None if settings.database else read_instance(_database_file(repository)))
+    file = settings.database.removeprefix("sqlite:///") if settings.database else _database_file(repository)
+    return Where(_EMBEDDED, read_instance(Path(file)))
 
 
 def connector(

@@ -31,4 +31,9 @@ def plan(rev: str, form: str, *, full: bool, detailed_exitcode: bool) -> int:
     counts = planned.counts()
     if counts["refuse"]:
         return 1
-    return 4 if detailed_exitcode and any(number for action, number in counts.items() if action != "unchanged") else 0
+    return (
+        4
+        if detailed_exitcode
+        and any(number for action, number in counts.items() if action not in ("unchanged", "missing"))
+        else 0
+    )

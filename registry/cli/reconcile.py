@@ -48,6 +48,8 @@ def reconcile(
     from registry.repository import Repository
 
     repository = Repository.here()
+    if fetch:
+        repository.fetch()  # the settings too are those of what was fetched
     settings = settings_at(repository, repository.commit(rev))
     only = [_model_id(model) for model in models]
     with open_run(repository, settings, jobs=jobs, fetch=fetch, on_result=_say) as run:

@@ -33,13 +33,21 @@ def render_changes(changes: Sequence[Change], base: str, head: str) -> str:
 def render_plan(plan: Plan) -> str:
     """`{format, commit, converged, versions, counts}`."""
     versions = [asdict(item) | {"model": str(item.model)} for item in plan.items]
-    return _dump({"commit": plan.commit, "converged": plan.converged, "versions": versions, "counts": plan.counts()})
+    return _dump(
+        {
+            "commit": plan.commit,
+            "converged": plan.converged,
+            "note": plan.note,
+            "versions": versions,
+            "counts": plan.counts(),
+        }
+    )
 
 
 def render_outcomes(outcomes: Outcomes) -> str:
     """The plan's shape with `outcome` for `action`, and `retryable`."""
     versions = [asdict(result) | {"model": str(result.model)} for result in outcomes.results]
-    about = {"commit": outcomes.commit, "converged": outcomes.converged, "note": outcomes.note}
+    about = {"commit": outcomes.commit, "converged": outcomes.converged, "note": outcomes.note, "left": outcomes.left}
     return _dump(about | {"versions": versions, "counts": outcomes.counts()})
 
 

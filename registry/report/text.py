@@ -39,6 +39,8 @@ def render_changes(changes: Sequence[Change]) -> str:
 
 def render_plan(plan: Plan) -> str:
     """What reconcile would do."""
+    if plan.note:
+        return f"nothing to do: {plan.note}\n"
     counts = ", ".join(f"{number} {action}" for action, number in plan.counts().items() if number)
     lines = [f"plan for {plan.commit[:12]}: {counts or 'nothing'}"]
     rows = [(i.action, str(i.model), count(i.files, "file"), size(i.bytes), i.reason) for i in plan.items]
@@ -56,9 +58,12 @@ def render_outcomes(outcomes: Outcomes) -> str:
     commit = outcomes.commit[:12]
     if outcomes.note:
         return f"nothing to do: {outcomes.note}\n"
+    if outcomes.left and not outcomes.results:
+        return f"nothing to do for these: {count(outcomes.left, 'other version')} left pending\n"
     if not outcomes.results:
         return f"nothing to do: {commit} is converged ({counts or 'no versions'})\n"
-    lines = [f"reconciled {commit}: {counts}"]
+    left = f"; {count(outcomes.left, 'version')} not named left pending" if outcomes.left else ""
+    lines = [f"reconciled {commit}: {counts}{left}"]
     if rows := [_registered(result, commit) for result in outcomes.results if result.type]:
         headings = ("model", "version", "type", "parameters", "files", "bytes", "commit", "outcome")
         lines += ["", *_table(headings, rows, right=(3, 4, 5))]

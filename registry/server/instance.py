@@ -12,7 +12,7 @@ def read_instance(database: Path) -> str:
     if not database.is_file():
         return ""
     try:
-        with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)) as connection:
             row = connection.execute("SELECT token FROM instance").fetchone()
     except sqlite3.Error:
         return ""

@@ -143,7 +143,7 @@ def test_json_has_the_promised_keys() -> None:
     assert set(changes["changes"][0]["fields"][0]) == {"field", "before", "after"}
     assert set(changes["changes"][0]["files"][0]) == {"target", "kind", "before", "after"}
     plan = json.loads(report.render_plan(Plan("c", None, (Item(TINY, "register", "new"),), 2)))
-    assert set(plan) == {"format", "commit", "converged", "versions", "counts"}
+    assert set(plan) == {"format", "commit", "converged", "note", "versions", "counts"}
     assert set(plan["versions"][0]) == {"model", "action", "reason", "files", "bytes", "findings"}
     assert (plan["versions"][0]["model"], plan["counts"]["unchanged"]) == ("tiny/1.0", 2)
     outcomes = json.loads(

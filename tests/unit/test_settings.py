@@ -143,11 +143,11 @@ def test_the_environment_comes_before_the_file() -> None:
     environment = {
         "REGISTRY_STORAGE": "elsewhere",
         "REGISTRY_ENDPOINT": "https://other.example.com/",
-        "REGISTRY_DATABASE": "postgresql://localhost/registry",
+        "REGISTRY_DATABASE": "sqlite:////var/registry.db",
     }
     settings = parse_settings(EVERYTHING, environment)
     assert (settings.storage, settings.endpoint) == ("elsewhere", "https://other.example.com")
-    assert settings.database == "postgresql://localhost/registry"
+    assert settings.database == "sqlite:////var/registry.db"
     unset = parse_settings(EVERYTHING, dict.fromkeys(environment, ""))
     assert unset == parse_settings(EVERYTHING, {})
 
@@ -179,7 +179,7 @@ def test_no_credential_is_ever_shown() -> None:
         "AZURE_STORAGE_SAS_TOKEN": "secret-3",
         "REGISTRY_SOURCE_SAS_ACCOUNT": "secret-4",
         "REGISTRY_DOCKER_PASSWORD_TEAM": "secret-5",
-        "REGISTRY_DATABASE": "postgresql://registry:secret-6@localhost/registry",
+        "REGISTRY_DATABASE": "sqlite:////secret-6/registry.db",
     }
     settings = parse_settings(EVERYTHING, secrets)
     assert "secret" not in repr(settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -139,9 +140,12 @@ class Records:
 def _translated() -> Iterator[None]:
     try:
         yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, sqlite3.Error) as error:  # the driver's own comes up where a connection is opened
         # Its own text tells the statement; the cause tells what happened.
-        raise RecordsError(f"the database did not answer: {getattr(error, 'orig', None) or error}") from error
+        hint = "see whether the file is a database; moved away, `registry reconcile --full` makes its records again"
+        raise RecordsError(
+            f"the database did not answer: {getattr(error, 'orig', None) or error}", hint=hint
+        ) from error
 
 
 def _highest_generation(session: Session) -> int:
