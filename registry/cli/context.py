@@ -164,17 +164,14 @@ def connector(
         from registry.endpoint import Endpoint
 
         if settings.endpoint:
-            endpoint = Endpoint(settings.endpoint, settings.credentials.token)
-            yield endpoint
-            endpoint.close()
+            with closing(Endpoint(settings.endpoint, settings.credentials.token)) as endpoint:
+                yield endpoint
             return
         import secrets
 
         token = secrets.token_urlsafe(32)
-        with embedded(repository, settings, storage, token) as url:
-            endpoint = Endpoint(url, token)
+        with embedded(repository, settings, storage, token) as url, closing(Endpoint(url, token)) as endpoint:
             yield endpoint
-            endpoint.close()
 
     return connect
 
