@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from registry.nodes import Plain
 from registry.wire import ENVIRONMENTS, PASSWORD
-from registry.yaml12 import Plain
 
 Type = Literal["ENCODER", "DECODER", "SEQ2SEQ"]
 Content = Literal["SOURCE_CODE", "NATURAL_LANGUAGE", "CLASS_LABEL", "OTHER"]

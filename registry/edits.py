@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from registry.digests import Digest
-from registry.yaml12 import Entry, Node, Plain, to_value
+from registry.nodes import Entry, Node, Plain, to_value
 
 _BREAK = re.compile(r"\r\n|\r|\n")
 _BLOCK_HEADER = re.compile(r"[|>][-+0-9]*")

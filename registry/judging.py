@@ -1,74 +1,127 @@
-"""Gather what validation judges: a commit or the working tree, all of it or what differs from a base."""
+"""Judge a commit or the working tree, all of it or what differs from a base, in shares that several processes take."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
+from registry.checks import check_twins, check_versions
 from registry.checks.immutability import check_against_base
 from registry.desired import load_requests
 from registry.errors import UsageError
 from registry.evidence import load_facts
-from registry.finding import Finding
+from registry.finding import Finding, weigh
 from registry.identity import ModelId, folder_of, model_of
+from registry.parallel import map_shares
+from registry.policy import Policy
 from registry.repository import Repository
-from registry.snapshot import Snapshot
+from registry.snapshot import Snapshot, TreeFile, make_snapshot
+
+_SHARE = 2000  # files: little memory, and much work beside what it costs to hand them over
 
 
-class Case(NamedTuple):
-    """What is judged, and the names of all versions beside it."""
+@dataclass(frozen=True)
+class Scope:
+    """What is judged: a commit by its full id, or the working tree where there is no head."""
 
-    snapshot: Snapshot
-    names: Sequence[ModelId]
-
-
-def load_case(
-    repository: Repository, models: str, *, base: str | None, head: str | None, paths: Iterable[str] = ()
-) -> Case:
-    """The versions of `head` (None: the working tree), only those that differ from `base` where there is one."""
-    names = repository.working_names(models) if head is None else repository.names(head, models)
-    only = _only(repository, models, names, base, head)
-    folders = list(_folders(repository, models, paths))
-    if folders:
-        only = [m for m in (names if only is None else only) if _is_in(folder_of(m, models), folders)]
-    if head is None:
-        return Case(load_facts(repository, repository.working_snapshot(models, only)), names)
-    return Case(load_facts(repository, repository.snapshot(head, models, only)), names)
+    models: str  # the models' folder
+    base: str | None = None  # judge only what differs from this commit; what it holds counts as registered
+    head: str | None = None
+    folders: tuple[str, ...] = ()  # judge only what stands in these; none: everything
 
 
-def load_broken_promises(repository: Repository, case: Case, base: str) -> list[Finding]:
-    """What the versions of a case change although the base has them, and so they count as registered."""
-    before = repository.snapshot(base, case.snapshot.models, list(case.snapshot.versions)).versions
-    registered = load_requests(repository, before.values())
-    wanted = load_requests(repository, case.snapshot.versions.values())
-    return [
-        finding
-        for model, version in case.snapshot.versions.items()
-        if model in before
-        for finding in check_against_base(version, before[model], registered.get(model), wanted.get(model))
-    ]
+class Verdict(NamedTuple):
+    """What is wrong, sorted and weighed, and how many versions were looked at."""
+
+    findings: list[Finding]
+    judged: int
 
 
-def _only(
-    repository: Repository, models: str, names: Sequence[ModelId], base: str | None, head: str | None
-) -> list[ModelId] | None:
-    if base is None:
+def judge(repository: Repository, scope: Scope, policy: Policy) -> Verdict:
+    """Everything that is wrong in the scope."""
+    only = _touched(repository, scope)
+    files = repository.files(scope.head, scope.models, only, scope.folders if only is None else ())
+    findings: list[Finding] = []
+    models: list[ModelId] = []
+    for found, judged in map_shares(partial(_judge, repository.root, scope, policy), _shares(files, scope.models)):
+        findings += found
+        models += judged
+    is_whole = only is None and not scope.folders
+    names = models if is_whole else repository.neighbours(scope.head, scope.models, models)
+    return Verdict(weigh([*findings, *check_twins(models, names, scope.models)], policy.severity), len(models))
+
+
+def folders_at(repository: Repository, models: str, paths: Iterable[str]) -> tuple[str, ...]:
+    """The folders to judge for paths of the disk: that of the version for a path in it; none for everything."""
+    root = repository.root.resolve()
+    folders = tuple(dict.fromkeys(_folder_at(root, models, path) for path in paths))
+    return () if models in folders else folders
+
+
+def _folder_at(root: Path, models: str, path: str) -> str:
+    place, hint = Path(path).resolve(), f"name a folder under `{models}/`"
+    if not place.exists() or not place.is_relative_to(root):
+        raise UsageError(f"`{path}` is not in this repository", hint=hint)
+    relative = place.relative_to(root).as_posix()
+    if relative == "." or f"{models}/".startswith(f"{relative}/"):
+        return models
+    if not relative.startswith(f"{models}/"):
+        raise UsageError(f"`{path}` holds no models", hint=hint)
+    model = model_of(f"{relative}/", models)
+    return folder_of(model, models) if model else relative
+
+
+def _touched(repository: Repository, scope: Scope) -> set[ModelId] | None:
+    """The versions that differ from the base; None where there is none."""
+    if scope.base is None:
         return None
-    touched = repository.difference(base, head, models) if head else repository.working_difference(base, models)
-    return sorted(touched & set(names))
+    if scope.head:
+        touched = repository.difference(scope.base, scope.head, scope.models)
+    else:
+        touched = repository.working_difference(scope.base, scope.models)
+    return {model for model in touched if _is_in(folder_of(model, scope.models), scope.folders)}
 
 
-def _folders(repository: Repository, models: str, paths: Iterable[str]) -> Iterable[str]:
-    """Folders of the repository: that of the version for a path inside one."""
-    for path in paths:
-        place = Path(path).resolve()
-        if not place.exists() or not place.is_relative_to(repository.root.resolve()):
-            raise UsageError(f"`{path}` is not in this repository", hint=f"name a folder under `{models}/`")
-        relative = place.relative_to(repository.root.resolve()).as_posix()
-        model = model_of(f"{relative}/", models)
-        yield folder_of(model, models) if model else relative
+def _is_in(folder: str, folders: Sequence[str]) -> bool:
+    return not folders or any(f"{folder}/".startswith(f"{parent}/") for parent in folders)
 
 
-def _is_in(folder: str, folders: Iterable[str]) -> bool:
-    return any(f in (".", folder) or folder.startswith(f"{f}/") for f in folders)
+def _shares(files: Iterable[TreeFile], models: str) -> Iterator[list[TreeFile]]:
+    """The files in shares that hold versions whole."""
+    share: list[TreeFile] = []
+    last: ModelId | None = None
+    for file in files:
+        model = model_of(file.path, models)
+        if len(share) >= _SHARE and model != last:
+            yield share
+            share = []
+        share.append(file)
+        last = model
+    if share:
+        yield share
+
+
+_opened = cache(Repository)  # in each process that takes shares: one
+
+
+def _judge(root: Path, scope: Scope, policy: Policy, files: list[TreeFile]) -> tuple[list[Finding], list[ModelId]]:
+    """What is wrong with the versions in a share, and which they are."""
+    repository = _opened(root)
+    snapshot = load_facts(repository, make_snapshot(repository.read(files), scope.models))
+    findings = check_versions(snapshot, policy)
+    if scope.base:
+        findings += _broken_promises(repository, snapshot, scope.base)
+    return findings, list(snapshot.versions)
+
+
+def _broken_promises(repository: Repository, snapshot: Snapshot, base: str) -> Iterator[Finding]:
+    """What the versions change although the base has them, and so they count as registered."""
+    before = repository.snapshot(base, snapshot.models, list(snapshot.versions)).versions
+    registered = load_requests(repository, before.values())
+    wanted = load_requests(repository, snapshot.versions.values())
+    for model, version in snapshot.versions.items():
+        if model in before:
+            yield from check_against_base(version, before[model], registered.get(model), wanted.get(model))

@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,6 +35,7 @@ class Reading:
     suggestions: tuple[str, ...] = ()  # canonical spellings, the likeliest first
 
 
+@lru_cache(maxsize=4096)  # a few names make up nearly all that are asked for
 def read_language(name: str, worlds: frozenset[World]) -> Reading:
     """What `name` means where `worlds` are declared; never raises, whatever the text."""
     if len(name) > _LONGEST:

@@ -16,13 +16,14 @@ from registry.digests import Digest, digest_of
 from registry.edits import apply_splices, is_pinned, make_pin_splices
 from registry.errors import DescriptorError, SourceError
 from registry.identity import ModelId
+from registry.nodes import to_value
 from registry.pins import VALIDATE, Outcomes, Result, judge
 from registry.repository import Repository
 from registry.snapshot import Version
 from registry.sources import Sources
 from registry.web import redact
 from registry.writing import read_file, write_file
-from registry.yaml12 import MAX_BYTES, is_lfs_pointer, parse_yaml, to_value, too_large
+from registry.yaml12 import MAX_BYTES, is_lfs_pointer, parse_yaml, too_large
 
 OnRead = Callable[[str, Digest], None]  # URL, and what its bytes are
 

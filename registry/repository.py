@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -111,9 +111,19 @@ class Repository:
         found = (model_of(path, models) for path in paths.split("\x00"))
         return {model for model in found if model is not None}
 
-    def names(self, commit: str, models: str, of: Iterable[str] | None = None) -> list[ModelId]:
+    def neighbours(self, commit: str | None, models: str, of: Iterable[ModelId]) -> set[ModelId]:
+        """What a tree (None: the working tree) holds beside some versions: all versions of their models, and of the
+        other models the names alone, each with an empty version; work does not grow with what those hold.
+        """
+        if commit is None:
+            return set(self.working_names(models))
+        listing = self._git("ls_tree", "-d", "-z", "--name-only", commit, "--", f"{models}/")
+        others = {ModelId(path.removeprefix(f"{models}/"), "") for path in listing.split("\0") if path}
+        return {*others, *self.names(commit, models, {model.name for model in of})}
+
+    def names(self, commit: str, models: str, of: Collection[str] | None = None) -> list[ModelId]:
         """The versions in a tree by their folders' names alone: all, or those of some models."""
-        paths = [models] if of is None else [f"{models}/{name}" for name in of]
+        paths = [models] if of is None or len(of) > _MAX_PATHS else [f"{models}/{name}" for name in of]
         if not paths:
             return []
         listing = self._git("ls_tree", "-r", "-d", "-z", "--name-only", commit, "--", *paths)
@@ -126,20 +136,32 @@ class Repository:
 
     def snapshot(self, commit: str, models: str, only: Iterable[ModelId] | None = None) -> Snapshot:
         """The versions at a commit: all with their strays, or only some."""
-        wanted = None if only is None else set(only)
-        entries = [e for e in self._entries(commit, _paths(models, wanted)) if _is_of(e.path, models, wanted)]
-        contents = self._contents([e for e in entries if _is_read(e)])
-        return make_snapshot([e._replace(content=contents.get(e.oid)) for e in entries], models)
+        return make_snapshot(self.read(self.files(commit, models, None if only is None else set(only))), models)
 
     def working_snapshot(self, models: str, only: Iterable[ModelId] | None = None) -> Snapshot:
         """The versions in the working tree: all with their strays, or only some."""
-        wanted = None if only is None else set(only)
-        names = [path for path in self._working_paths(_paths(models, wanted)) if _is_of(path, models, wanted)]
-        return make_snapshot(filter(None, map(self._working_file, names)), models)
+        return make_snapshot(self.read(self.files(None, models, None if only is None else set(only))), models)
+
+    def files(
+        self, commit: str | None, models: str, only: Collection[ModelId] | None = None, folders: Sequence[str] = ()
+    ) -> Iterator[TreeFile]:
+        """What stands in a commit or (None) in the working tree, without content, the files of a version in a row.
+
+        All under `models`, or under some folders of it, or of some versions alone.
+        """
+        paths = list(folders) or _paths(models, only)
+        listed = self._entries(commit, paths) if commit else filter(None, map(self._working_file, self._working(paths)))
+        return (file for file in listed if only is None or model_of(file.path, models) in only)
+
+    def read(self, files: Iterable[TreeFile]) -> list[TreeFile]:
+        """The same files, with the content of descriptors and of what is small enough to be a pointer."""
+        listed = list(files)
+        contents = self.contents([file for file in listed if _is_read(file)])
+        return [file._replace(content=contents.get(file.path)) for file in listed]
 
     def working_names(self, models: str) -> list[ModelId]:
         """The versions in the working tree by their folders' names alone."""
-        found = {model_of(path, models) for path in self._working_paths([models]) if (self.root / path).exists()}
+        found = {model_of(path, models) for path in self._working([models]) if (self.root / path).exists()}
         return sorted(model for model in found if model is not None)
 
     def working_difference(self, base: str, models: str) -> set[ModelId]:
@@ -154,9 +176,13 @@ class Repository:
         if file.oid:
             yield from self.blob(file.oid)
             return
-        with (self.root / file.path).open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                yield chunk
+        try:
+            with (self.root / file.path).open("rb") as stream:
+                while chunk := stream.read(_CHUNK):
+                    yield chunk
+        except OSError as error:
+            message = f"{file.path} cannot be read: {error.strerror}"
+            raise RepositoryError(message, hint="see whether it is still there, and who may read it") from error
 
     def blob(self, oid: str) -> Iterator[bytes]:
         """The bytes of a file in git, in chunks."""
@@ -171,15 +197,24 @@ class Repository:
         try:
             return str(getattr(self._repo.git, command)(*arguments))
         except GitCommandError as error:
-            said = str(error.stderr).strip().removeprefix("stderr: ").strip("'\n ").partition("\n")[0]
-            raise RepositoryError(f"git {command.replace('_', '-')} failed: {said}", hint="run git fsck") from error
+            raise _failed(command, error) from error
 
     def _entries(self, commit: str, paths: list[str]) -> Iterator[TreeFile]:
-        listing = self._git("ls_tree", "-r", "-z", "--long", commit, "--", *paths) if paths else ""
-        for line in filter(None, listing.split("\x00")):
+        for line in self._lines("ls_tree", "-r", "-z", "--long", commit, "--", *paths) if paths else ():
             facts, path = line.split("\t", 1)
             mode, _, oid, size = facts.split()
             yield TreeFile(path, mode, oid, int(size) if size != "-" else 0)
+
+    def _lines(self, command: str, *arguments: str) -> Iterator[str]:
+        """What a git command prints, piece by piece between NULs: a listing may be long."""
+        process, rest = getattr(self._repo.git, command)(*arguments, as_process=True), b""
+        while chunk := process.stdout.read(_CHUNK):
+            *lines, rest = (rest + chunk).split(b"\0")
+            yield from (line.decode("utf-8", "surrogateescape") for line in lines)
+        try:
+            process.wait()
+        except GitCommandError as error:
+            raise _failed(command, error) from error
 
     def digests(self, files: Iterable[TreeFile]) -> Mapping[str, Digest]:
         """sha256 and size of each file by its path: what is in git through one process, each content once."""
@@ -210,7 +245,7 @@ class Repository:
             yield from _read_batch(process.stdout)
             process.wait()
 
-    def _working_paths(self, paths: list[str]) -> list[str]:
+    def _working(self, paths: list[str]) -> list[str]:
         """What is tracked under these paths, and what is untracked but not ignored."""
         listed = (
             self._git("ls_files", "-z", "--cached", "--others", "--exclude-standard", "--", *paths) if paths else ""
@@ -227,8 +262,12 @@ class Repository:
             return TreeFile(path, SYMLINK, "", status.st_size)
         if not stat.S_ISREG(status.st_mode):
             return TreeFile(path.rstrip("/"), SUBMODULE, "", 0)  # git ends the path of a nested repository with `/`
-        file = TreeFile(path, "100644", "", status.st_size)
-        return file._replace(content=place.read_bytes()) if _is_read(file) else file
+        return TreeFile(path, "100644", "", status.st_size)
+
+
+def _failed(command: str, error: GitCommandError) -> RepositoryError:
+    said = str(error.stderr).strip().removeprefix("stderr: ").strip("'\n ").partition("\n")[0]
+    return RepositoryError(f"git {command.replace('_', '-')} failed: {said}", hint="run git fsck")
 
 
 def _paths(models: str, wanted: Collection[ModelId] | None) -> list[str]:
@@ -236,10 +275,6 @@ def _paths(models: str, wanted: Collection[ModelId] | None) -> list[str]:
     if wanted is None or len(wanted) > _MAX_PATHS:
         return [models]
     return [folder_of(model, models) for model in sorted(wanted)]
-
-
-def _is_of(path: str, models: str, wanted: Collection[ModelId] | None) -> bool:
-    return wanted is None or model_of(path, models) in wanted
 
 
 def _is_read(file: TreeFile) -> bool:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry.facts import Facts
 from registry.finding import Finding, Place
 from registry.identity import ModelId, folder_of, model_of
-from registry.yaml12 import Node, parse_yaml, place_of, to_value, too_large
+from registry.nodes import Node, place_of, to_value
+from registry.yaml12 import parse_yaml, too_large
 
 if TYPE_CHECKING:
     from registry.descriptor import Descriptor, Removal
@@ -72,17 +74,27 @@ class Version:
 
     def source(self, target: str) -> str | None:
         """Where a target's bytes come from, in the short form or the long one."""
-        return self.text("model_files", target) or self.text("model_files", target, "source")
+        return self._sources.get(target)
 
     def local(self, target: str) -> str | None:
         """The path beside the descriptor that a target is taken from; None for a remote source."""
-        source = self.source(target)
+        source = self._sources.get(target)
         return source[2:] if source is not None and source.startswith("./") else None
+
+    @cached_property
+    def _sources(self) -> Mapping[str, str]:
+        """By target; kept, because many rules ask for each."""
+        found = (
+            (t, self.text("model_files", t) or self.text("model_files", t, "source")) for t in self.keys("model_files")
+        )
+        return {target: source for target, source in found if source is not None}
 
     def _at(self, keys: tuple[str, ...]) -> Any:
         value: Any = self.node.value if self.node else None
         for key in keys:
-            value = value[key].node.value if isinstance(value, dict) and key in value else None
+            if type(value) is not dict or (entry := value.get(key)) is None:
+                return None
+            value = entry.node.value
         return value
 
 

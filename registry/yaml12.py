@@ -8,15 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from registry.finding import Finding, Place
 from registry.identity import UNPRINTABLE
+from registry.nodes import Entry, Node, Plain
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
 
 _NULL = {"", "~", "null", "Null", "NULL"}
+_BEGINNINGS = frozenset(["", *"~nNtTfF+-.0123456789"])  # of all that could be more than text
 _BOOLS = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
 _INT = re.compile(r"[-+]?[0-9]{1,100}")  # longer ones stay text: no field of ours wants them
 _OCTAL = re.compile(r"0o[0-7]{1,100}")
@@ -30,37 +32,6 @@ _BREAKS = dict.fromkeys((0x85, 0x2028, 0x2029), " ")  # control characters that 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
-class Plain(str):
-    """An unquoted scalar that could be more than text: `value` is what YAML 1.2 core makes of it."""
-
-    __slots__ = ("value",)
-    value: bool | int | float
-
-    def __new__(cls, text: str, value: bool | int | float) -> Plain:  # noqa: FBT001 - a value, not a flag
-        plain = super().__new__(cls, text)
-        plain.value = value
-        return plain
-
-
-@dataclass(slots=True)
-class Node:
-    """One node: `value` is a str, a Plain, None, a list of nodes, or a dict of key → Entry."""
-
-    line: int
-    column: int
-    value: Any
-    start: int = 0  # in characters of the text
-    end: int = 0  # after its last character; of a scalar only, which may have blank lines at its end
-
-
-@dataclass(slots=True)
-class Entry:
-    """A key of a mapping with its own place, and the node it names."""
-
-    key: Node
-    node: Node
-
-
 @dataclass(slots=True)
 class _Reader:
     """Events to nodes, without recursion; what is wrong is collected and reading goes on where it can."""
@@ -69,8 +40,17 @@ class _Reader:
     findings: list[Finding] = field(default_factory=list)
     blocks: list[range] = field(default_factory=list)  # lines of literal and folded scalars
 
-    def report(self, rule: str, mark: Any, message: str, **more: str) -> None:
-        self.findings.append(Place(self.path, mark.line + 1, mark.column + 1).finding(rule, message, **more))
+    def report(self, rule: str, event: Any, message: str) -> None:
+        mark = event.start_mark
+        self.findings.append(Place(self.path, mark.line + 1, mark.column + 1).finding(rule, message))
+
+    def stop(self, rule: str, event: Any, message: str) -> NoReturn:
+        self.report(rule, event, message)
+        raise _StoppedError
+
+
+class _StoppedError(Exception):
+    """Reading cannot go on, for a reason that is reported."""
 
 
 def parse_yaml(path: str, data: bytes) -> tuple[Node | None, list[Finding]]:
@@ -97,30 +77,6 @@ def too_large(path: str, size: int) -> Finding:
 def is_lfs_pointer(data: bytes) -> bool:
     """Whether the bytes stand in for a file kept in Git LFS."""
     return data.startswith(_LFS_POINTER)
-
-
-def to_value(node: Node) -> Any:
-    """The node without places: dict, list, str, Plain or None."""
-    if isinstance(node.value, dict):
-        return {key: to_value(entry.node) for key, entry in node.value.items()}
-    if isinstance(node.value, list):
-        return [to_value(item) for item in node.value]
-    return node.value
-
-
-def place_of(root: Node, path: str, keys: tuple[str | int, ...], *, at_key: bool = False) -> Place:
-    """Where the value at `keys` stands (or its key); the nearest node above it where there is none."""
-    node, key_node = root, root
-    for key in keys:
-        if isinstance(node.value, dict) and key in node.value:
-            entry = node.value[key]
-            node, key_node = entry.node, entry.key
-        elif isinstance(node.value, list) and isinstance(key, int) and key < len(node.value):
-            node = key_node = node.value[key]
-        else:
-            break
-    where = key_node if at_key else node
-    return Place(path, where.line, where.column, ".".join(map(str, keys)))
 
 
 def _decode(path: str, data: bytes) -> tuple[str | None, list[Finding]]:
@@ -176,7 +132,9 @@ def _read(reader: _Reader, text: str) -> Node | None:
     import yaml  # not needed by those who only want the types of this module
 
     try:
-        return _build(reader, yaml.parse(text, Loader=yaml.CSafeLoader))
+        return _build(reader, yaml.CSafeLoader(text))
+    except _StoppedError:
+        return None
     except yaml.MarkedYAMLError as error:
         if not any(f.rule == "conflict-marker" for f in reader.findings):
             problem = " ".join(filter(None, (error.context, error.problem)))
@@ -198,58 +156,66 @@ def _syntax_place(path: str, text: str, error: Any) -> Place:
     return _at(path, text, max(len(written) - 1, 0))
 
 
-def _build(reader: _Reader, events: Iterator[Any]) -> Node | None:
+def _build(reader: _Reader, parser: Any) -> Node | None:
+    """The root of the one document; None where there is none.
+
+    Whole trees are read through this loop, so it does with few calls what it does for each node.
+    """
     import yaml
 
-    root: Node | None = None
-    stack: list[tuple[Node, Node | None]] = []  # open collection, and the key that waits for its value
-    for event in events:
-        if isinstance(event, yaml.DocumentStartEvent) and root is not None:
-            reader.report("several-documents", event.start_mark, "a second document starts here. Keep one")
-            return None
-        if isinstance(event, yaml.NodeEvent) and not _is_allowed(reader, event):
-            return None
-        if isinstance(event, yaml.CollectionEndEvent):
-            stack.pop()
-        elif isinstance(event, yaml.NodeEvent):
-            node = _node(reader, event)
-            root = root or node
-            if stack:
-                stack[-1] = _attach(reader, *stack[-1], node)
-            if isinstance(event, yaml.CollectionStartEvent):
-                stack.append((node, None))
-                if len(stack) > MAX_DEPTH:
-                    reader.report("too-deep", event.start_mark, f"nests deeper than {MAX_DEPTH} levels. Flatten it")
-                    return None
-    return root
+    roots: list[Node] = []
+    parent: Any = roots  # the innermost open collection: a list, or a dict whose key may wait for its value
+    key: Node | None = None
+    outer: list[tuple[Any, Node | None]] = []  # the same of the collections around it
+    scalar, mapping, get_event = yaml.ScalarEvent, yaml.MappingStartEvent, parser.get_event
+    nodes, ends = (scalar, mapping, yaml.SequenceStartEvent), (yaml.MappingEndEvent, yaml.SequenceEndEvent)
+    while (kind := type(event := get_event())) is not yaml.StreamEndEvent:
+        if kind in ends:
+            parent, key = outer.pop()
+        elif kind in nodes:
+            if event.anchor is not None or event.tag is not None:
+                _refuse(reader, event)
+            node = Node(_value(reader, event) if kind is scalar else {} if kind is mapping else [], event)
+            if type(parent) is list:
+                parent.append(node)
+            elif key is None:
+                key = node
+            else:
+                _enter(reader, parent, key, node)
+                key = None
+            if kind is not scalar:
+                outer.append((parent, key))
+                parent, key = node.value, None
+                if len(outer) > MAX_DEPTH:
+                    reader.stop("too-deep", event, f"nests deeper than {MAX_DEPTH} levels. Flatten it")
+        elif kind is yaml.AliasEvent or (kind is yaml.DocumentStartEvent and roots):
+            _refuse(reader, event)
+    return roots[0] if roots else None
 
 
-def _is_allowed(reader: _Reader, event: Any) -> bool:
-    """Report anchors, aliases and tags; reading cannot go on after an alias, so it stops at any of them."""
-    if event.anchor is not None:
-        what = "alias" if type(event).__name__ == "AliasEvent" else "anchor"
-        reader.report("anchor", event.start_mark, f"`{event.anchor}` is an {what}. Write the value out in each place")
-        return False
-    if getattr(event, "tag", None) is not None:
-        tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-        reader.report("tag", event.start_mark, f"`{tag}` is a YAML tag. Take it out: types follow from the keys")
-        return False
-    return True
-
-
-def _node(reader: _Reader, event: Any) -> Node:
-    mark = event.start_mark
-    line, column = mark.line + 1, mark.column + 1
+def _refuse(reader: _Reader, event: Any) -> NoReturn:
+    """Report an anchor, alias, tag or second document; reading cannot go on after an alias, so it stops at any."""
     kind = type(event).__name__
-    if kind != "ScalarEvent":
-        return Node(line, column, {} if kind == "MappingStartEvent" else [], mark.index)
-    if event.style in ("|", ">"):
-        reader.blocks.append(range(line + 1, event.end_mark.line + 2))
-    elif event.style == '"' and (hidden := UNPRINTABLE.search(event.value)):
+    if kind == "DocumentStartEvent":
+        reader.stop("several-documents", event, "a second document starts here. Keep one")
+    if event.anchor is not None:
+        what = "alias" if kind == "AliasEvent" else "anchor"
+        reader.stop("anchor", event, f"`{event.anchor}` is an {what}. Write the value out in each place")
+    tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+    reader.stop("tag", event, f"`{tag}` is a YAML tag. Take it out: types follow from the keys")
+
+
+def _value(reader: _Reader, event: Any) -> str | None:
+    """What a scalar says."""
+    text: str = event.value
+    if event.implicit[0]:
+        return _scalar(text) if text[:1] in _BEGINNINGS else text
+    if event.style in "|>":
+        reader.blocks.append(range(event.start_mark.line + 2, event.end_mark.line + 2))
+    elif event.style == '"' and (hidden := UNPRINTABLE.search(text)):
         message = f"an escape stands for U+{ord(hidden.group()):04X}, a control character. Take it out"
-        reader.report("control-character", mark, message)
-    value = _scalar(event.value) if event.implicit[0] else event.value
-    return Node(line, column, value, mark.index, event.end_mark.index)
+        reader.report("control-character", event, message)
+    return text
 
 
 def _scalar(text: str) -> str | None:
@@ -269,21 +235,15 @@ def _scalar(text: str) -> str | None:
     return text
 
 
-def _attach(reader: _Reader, parent: Node, key: Node | None, node: Node) -> tuple[Node, Node | None]:
-    """Put the node into its parent; returns the parent and the key that now waits."""
-    if isinstance(parent.value, list):
-        parent.value.append(node)
-        return parent, None
-    if key is None:
-        return parent, node
+def _enter(reader: _Reader, mapping: dict[str, Entry], key: Node, node: Node) -> None:
+    """Put a value under its key; the first of two stays."""
     name = _key_name(reader, key)
-    if name in parent.value:
-        message = f"`{name}` stands here and in line {parent.value[name].key.line}. Keep one of the two"
+    if name in mapping:
+        message = f"`{name}` stands here and in line {mapping[name].key.line}. Keep one of the two"
         place = Place(reader.path, key.line, key.column, name)
         reader.findings.append(place.finding("duplicate-key", message, found=name))
     else:
-        parent.value[name] = Entry(key, node)
-    return parent, None
+        mapping[name] = Entry(key, node)
 
 
 def _key_name(reader: _Reader, key: Node) -> str:

@@ -21,8 +21,8 @@ MAX_LINES = 300
 FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
     (floor, frozenset(parts.split()))
     for floor, parts in (
-        ("words", "digests errors rules finding policy"),
-        ("names and forms", "identity languages yaml12 wire descriptor"),
+        ("words", "digests errors rules finding policy parallel"),
+        ("names and forms", "identity languages nodes yaml12 wire descriptor"),
         ("rules: pure functions", "snapshot diff plan outcome edits pins facts weights counting pickles checks report"),
         ("the web", "web"),
         ("adapters", "sources repository storage endpoint writing"),
@@ -36,7 +36,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
 
 # The second door knows nothing of git, of the settings and of the stories beside copying.
 SERVER_MAY_IMPORT = frozenset(
-    {"errors", "finding", "policy", "rules", "identity", "wire", "descriptor", "yaml12", "snapshot", "checks"}
+    {"errors", "finding", "policy", "rules", "identity", "wire", "descriptor", "nodes", "snapshot", "checks"}
     | {"web", "sources", "storage", "copying"}
 )
 

@@ -30,11 +30,22 @@ def check_version(version: Version, policy: Policy) -> list[Finding]:
     return weigh(found, policy.severity)
 
 
-def check_snapshot(snapshot: Snapshot, policy: Policy, names: Iterable[ModelId]) -> list[Finding]:
-    """Everything that is wrong with the versions of the snapshot; `names` are all versions that the tree holds."""
+def check_versions(snapshot: Snapshot, policy: Policy) -> list[Finding]:
+    """Everything that is wrong with the versions of the snapshot, each by itself, and with what belongs to none."""
     from registry.checks import files
 
     findings = [f for version in snapshot.versions.values() for f in check_version(version, policy)]
-    findings += files.check_no_strays(snapshot)
-    findings += files.check_no_twins(snapshot, names)
+    return [*findings, *files.check_no_strays(snapshot)]
+
+
+def check_twins(judged: Iterable[ModelId], names: Iterable[ModelId], models: str) -> Iterator[Finding]:
+    """No two names are one for a reader or a file system; `names` are those that the tree holds."""
+    from registry.checks import files
+
+    return files.check_no_twins(judged, names, models)
+
+
+def check_snapshot(snapshot: Snapshot, policy: Policy, names: Iterable[ModelId]) -> list[Finding]:
+    """Everything that is wrong with the versions of the snapshot; `names` are all versions that the tree holds."""
+    findings = [*check_versions(snapshot, policy), *check_twins(snapshot.versions, names, snapshot.models)]
     return weigh(findings, policy.severity)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from registry.checks.scripts import place_in
 from registry.facts import Problem
@@ -62,6 +63,7 @@ def check_conda_files(version: Version, _: Policy) -> Iterator[Finding]:
             yield place.finding("conda-file-invalid", problem.message)
 
 
+@lru_cache(maxsize=64)  # versions share such files, and they stand near each other
 def conda_problem(data: bytes) -> Problem | None:
     """Why conda cannot make an environment from these bytes; None where it may."""
     if len(data) > MAX_BYTES:

@@ -70,17 +70,19 @@ def _stray_message(file: TreeFile, models: str) -> str:
     return f"this file belongs to no version. Move it into `{models}/<name>/<version>/`, or take it out"
 
 
-def check_no_twins(snapshot: Snapshot, names: Iterable[ModelId]) -> Iterator[Finding]:
-    """No two names, and no two versions of one model, are one for a reader or a file system."""
+def check_no_twins(judged: Iterable[ModelId], names: Iterable[ModelId], models: str) -> Iterator[Finding]:
+    """No two names, and no two versions of one model, are one for a reader or a file system.
+
+    `names` are those that the tree holds; of a model without a version in `judged` the name alone is enough.
+    """
     known: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
-    for model in names:
-        known.setdefault((fold(model.name),), set()).add((model.name,))
-        known.setdefault((model.name, fold(model.version)), set()).add((model.name, model.version))
-    for model in snapshot.versions:
-        folded = ((fold(model.name),), (model.name,)), ((model.name, fold(model.version)), (model.name, model.version))
-        for key, own in folded:
+    for name, version in names:
+        known.setdefault((fold(name),), set()).add((name,))
+        known.setdefault((name, fold(version)), set()).add((name, version))
+    for model in judged:
+        for key, own in ((fold(model.name),), (model.name,)), ((model.name, fold(model.version)), tuple(model)):
             for twin in sorted(known.get(key, set()) - {own}):
-                yield _twin(model, "/".join(own), "/".join(twin), snapshot.models)
+                yield _twin(model, "/".join(own), "/".join(twin), models)
 
 
 def _twin(model: ModelId, own: str, twin: str, models: str) -> Finding:

@@ -11,10 +11,10 @@ from typing import Any
 from registry.finding import Finding, Place
 from registry.identity import name_problem, target_problem, version_problem
 from registry.languages import World, read_language
+from registry.nodes import Plain
 from registry.policy import Policy
 from registry.snapshot import DESCRIPTOR, Version
 from registry.wire import ENVIRONMENTS
-from registry.yaml12 import Plain
 
 Keys = tuple[str | int, ...]
 _IDENTITY = {"name", "version"}
@@ -54,17 +54,21 @@ def check_targets(version: Version, _: Policy) -> Iterator[Finding]:
     """Each target is a plain relative path, distinct from all others on every file system."""
     folded: dict[str, str] = {}
     for target in version.keys("model_files"):
-        place = version.place("model_files", target, at_key=True)
-        twin = folded.setdefault(target.casefold(), target)
-        if problem := target_problem(target):
-            message = f"`{target}` is not a target: a target {problem}. Rename it"
+        if message := _target_message(target, folded):
+            place = version.place("model_files", target, at_key=True)
             yield place.finding("invalid-target", message, found=target)
-        elif twin != target:
-            message = f"`{target}` differs from `{twin}` only in case. Rename one of the two"
-            yield place.finding("invalid-target", message, found=target)
-        elif (folder := _folder_that_is_a_file(target, folded)) is not None:
-            message = f"`{folder}` is a target itself, so it cannot be the folder of `{target}`. Rename one of the two"
-            yield place.finding("invalid-target", message, found=target)
+
+
+def _target_message(target: str, folded: dict[str, str]) -> str | None:
+    """What is wrong with a target, by itself or beside those before it, which `folded` keeps."""
+    twin = folded.setdefault(target.casefold(), target)
+    if problem := target_problem(target):
+        return f"`{target}` is not a target: a target {problem}. Rename it"
+    if twin != target:
+        return f"`{target}` differs from `{twin}` only in case. Rename one of the two"
+    if (folder := _folder_that_is_a_file(target, folded)) is not None:
+        return f"`{folder}` is a target itself, so it cannot be the folder of `{target}`. Rename one of the two"
+    return None
 
 
 def _folder_that_is_a_file(target: str, folded: Mapping[str, str]) -> str | None:

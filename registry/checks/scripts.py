@@ -27,6 +27,7 @@ _LONG_NAME = re.compile(r"\b\w++(?:[\s\\]*+\.[\s\\]*+\w++){200}")  # `import a.a
 _CODECS = re.compile(r"utf-8(?:-sig)?|ascii|iso8859-\d+|cp\d+|koi8-[ru]|gb2312|gbk|gb18030|big5|euc_\w+|shift_jis\w*")
 _PYTHON = re.compile(rb"^[ \t]*-[ \t]*['\"]?(?:[\w/-]+::)?python[ \t=~><!]{1,4}3\.(\d+)", re.MULTILINE)
 _INFERENCE, _, _PREPROCESSING = ENVIRONMENTS
+_KEPT = lru_cache(maxsize=128)  # versions share scripts, and those that do stand near each other
 
 
 def check_names(version: Version, _: Policy) -> Iterator[Finding]:
@@ -47,46 +48,64 @@ def check_names(version: Version, _: Policy) -> Iterator[Finding]:
 def check_syntax(version: Version, _: Policy) -> Iterator[Finding]:
     """Each script is Python."""
     for key, script in _scripts(version):
-        parsed = _parsed(version, script)
-        if isinstance(parsed, Problem) and not _is_for_newer_python(version, key):
-            yield place_in(version, script, parsed.line, parsed.column).finding("script-syntax", parsed.message)
+        problem = _syntax_problem(_read(version, script))
+        if problem is not None and not _is_for_newer_python(version, key):
+            yield place_in(version, script, problem.line, problem.column).finding("script-syntax", problem.message)
 
 
 def check_inference(version: Version, _: Policy) -> Iterator[Finding]:
     """The inference script has `init` with one argument, and `run`."""
     script = version.text("model_config", _INFERENCE, "entry_script") or ""
-    module = _parsed(version, script)
-    if not isinstance(module, ast.Module) or _imports_all(module):
-        return
-    inits = list(_definitions(module, "init"))
-    if not inits:
-        yield _missing(version, script, "inference-functions", "init(model_path)", "which loads the model")
-    elif not any(_takes(init, 1) for init in inits):
-        message = "`init` is called with one argument, the folder of the model. Write `init(model_path)`"
-        place = place_in(version, script, inits[-1].lineno, inits[-1].col_offset + 1)
-        yield place.finding("inference-functions", message)
-    if not any(_definitions(module, "run")):
-        yield _missing(version, script, "inference-functions", "run(data)", "which answers a request")
+    for line, column, message in _inference_problems(script, _read(version, script)):
+        yield place_in(version, script, line, column).finding("inference-functions", message)
 
 
 def check_preprocessing(version: Version, _: Policy) -> Iterator[Finding]:
     """The pre-processing script has `init` and `run(line, file)`, or `run(data_dir)`."""
     script = version.text("model_config", _PREPROCESSING, "entry_script") or ""
-    module = _parsed(version, script)
+    for line, column, message in _preprocessing_problems(script, _read(version, script)):
+        yield place_in(version, script, line, column).finding("preprocessing-functions", message)
+
+
+@_KEPT
+def _syntax_problem(data: bytes | None) -> Problem | None:
+    parsed = parse_script(data) if data is not None else None
+    return parsed if isinstance(parsed, Problem) else None
+
+
+@_KEPT
+def _inference_problems(script: str, data: bytes | None) -> tuple[Problem, ...]:
+    module = parse_script(data) if data is not None else None
     if not isinstance(module, ast.Module) or _imports_all(module):
-        return
+        return ()
+    problems, inits = [], list(_definitions(module, "init"))
+    if not inits:
+        problems.append(_missing(script, "init(model_path)", "which loads the model"))
+    elif not any(_takes(init, 1) for init in inits):
+        message = "`init` is called with one argument, the folder of the model. Write `init(model_path)`"
+        problems.append(Problem(inits[-1].lineno, inits[-1].col_offset + 1, message))
+    if not any(_definitions(module, "run")):
+        problems.append(_missing(script, "run(data)", "which answers a request"))
+    return tuple(problems)
+
+
+@_KEPT
+def _preprocessing_problems(script: str, data: bytes | None) -> tuple[Problem, ...]:
+    module = parse_script(data) if data is not None else None
+    if not isinstance(module, ast.Module) or _imports_all(module):
+        return ()
     runs = list(_definitions(module, "run"))
     if not runs:
         purpose = "which reads all of a folder, or `init()` and `run(line, file)`"
-        yield _missing(version, script, "preprocessing-functions", "run(data_dir)", purpose)
-    elif any(_takes(run, 1) for run in runs):
-        return
-    elif not any(_takes(run, 2) for run in runs):
+        return (_missing(script, "run(data_dir)", purpose),)
+    if any(_takes(run, 1) for run in runs):
+        return ()
+    if not any(_takes(run, 2) for run in runs):
         message = "`run` takes neither one argument nor two. Write `run(data_dir)`, or `init()` and `run(line, file)`"
-        place = place_in(version, script, runs[-1].lineno, runs[-1].col_offset + 1)
-        yield place.finding("preprocessing-functions", message)
-    elif not any(_definitions(module, "init")):
-        yield _missing(version, script, "preprocessing-functions", "init()", "which stands beside `run(line, file)`")
+        return (Problem(runs[-1].lineno, runs[-1].col_offset + 1, message),)
+    if not any(_definitions(module, "init")):
+        return (_missing(script, "init()", "which stands beside `run(line, file)`"),)
+    return ()
 
 
 CHECKS = (check_names, check_syntax, check_inference, check_preprocessing)
@@ -141,9 +160,8 @@ def _scripts(version: Version) -> Iterator[tuple[str, str]]:
             yield key, script
 
 
-def _parsed(version: Version, script: str) -> ast.Module | Problem | None:
-    data = version.facts.texts.get(script)
-    return parse_script(data) if data is not None and script.lower().endswith(".py") else None
+def _read(version: Version, script: str) -> bytes | None:
+    return version.facts.texts.get(script) if script.lower().endswith(".py") else None
 
 
 def place_in(version: Version, target: str, line: int, column: int) -> Place:
@@ -152,9 +170,8 @@ def place_in(version: Version, target: str, line: int, column: int) -> Place:
     return Place(file.path, line, column) if file else source_place(version, target)
 
 
-def _missing(version: Version, script: str, rule: str, function: str, purpose: str) -> Finding:
-    message = f"`{script}` has no `{function.partition('(')[0]}`. Add `def {function}`, {purpose}"
-    return place_in(version, script, 1, 1).finding(rule, message)
+def _missing(script: str, function: str, purpose: str) -> Problem:
+    return Problem(1, 1, f"`{script}` has no `{function.partition('(')[0]}`. Add `def {function}`, {purpose}")
 
 
 def _is_module(stem: str) -> bool:

@@ -16,30 +16,35 @@ _LOOPBACK = "127.0.0.1"
 def check_sources(version: Version, policy: Policy) -> Iterator[Finding]:
     """Each source is `./file`, or a URL on the allow-list without credentials."""
     for target in version.keys("model_files"):
-        source, local = version.source(target), version.local(target)
-        place = source_place(version, target)
-        if source is None:
-            continue
-        if local is not None:
-            if problem := local_problem(local):
-                yield place.finding("wrong-value", f"`{source}` {problem}", found=source)
-        elif "://" not in source:
-            message = f"`{source}` is neither `./file` nor `https://…`. Did you mean `./{source}`?"
-            yield place.finding("wrong-value", message, found=source, fix=f"./{source}")
-        elif has_credentials(source):
-            message = (
-                "the URL carries credentials. Take everything from `?` on and any user out; reconcile adds the SAS"
-            )
-            yield place.finding("source-credentials", message)
-        elif problem := source_problem(source, policy):
-            advice = "Copy the file to an allowed place, or correct the URL"
-            yield place.finding("source-not-allowed", f"the source {problem}. {advice}", found=source)
+        source = version.source(target)
+        if source is not None and (found := _look(source, policy)):
+            rule, message, fix = found
+            shown = None if rule == "source-credentials" else source
+            yield source_place(version, target).finding(rule, message, found=shown, fix=fix)
+
+
+def _look(source: str, policy: Policy) -> tuple[str, str, str | None] | None:
+    """What is wrong with a source: rule, message and fix; None where nothing is."""
+    if source.startswith("./"):
+        problem = local_problem(source[2:])
+        return ("wrong-value", f"`{source}` {problem}", None) if problem else None
+    if "://" not in source:
+        message = f"`{source}` is neither `./file` nor `https://…`. Did you mean `./{source}`?"
+        return "wrong-value", message, f"./{source}"
+    if has_credentials(source):
+        message = "the URL carries credentials. Take everything from `?` on and any user out; reconcile adds the SAS"
+        return "source-credentials", message, None
+    if problem := source_problem(source, policy):
+        advice = "Copy the file to an allowed place, or correct the URL"
+        return "source-not-allowed", f"the source {problem}. {advice}", None
+    return None
 
 
 def check_pins(version: Version, policy: Policy) -> Iterator[Finding]:
     """Each remote source has `sha256` and `size`."""
     for target in version.keys("model_files") if policy.pins != "off" else ():
-        is_remote = "://" in (version.source(target) or "") and version.local(target) is None
+        source = version.source(target) or ""
+        is_remote = "://" in source and not source.startswith("./")
         if is_remote and not all(version.text("model_files", target, pin) for pin in ("sha256", "size")):
             message = (
                 f"`{target}` is remote and lacks `sha256` or `size`. Run `registry pin {version.id}`, which adds both"
@@ -84,7 +89,7 @@ def source_problem(url: str, policy: Policy) -> str | None:
         return f"is `{parts.scheme}:`; only https is fetched"
     if not host or parts.fragment or port == 0:
         return "is not a URL of a file"
-    if "\\" in url or "%" in parts.netloc or any(c.isspace() or not c.isprintable() for c in url):
+    if "\\" in url or "%" in parts.netloc or " " in url or not url.isprintable():
         return "has characters that a URL does not have"
     if not any(_is_below(parts, prefix) for prefix in policy.sources):
         allowed = ", ".join(f"`{prefix}`" for prefix in policy.sources) or "only files in git are allowed"

@@ -23,10 +23,9 @@ def validate(paths: tuple[str, ...], base: str | None, head: str | None, form: s
 
     Judges the working tree: what git tracks, and what it neither tracks nor ignores. PATH limits it to some folders.
     """
-    from registry.checks import check_snapshot
     from registry.cli.context import settings_at
     from registry.finding import weigh
-    from registry.judging import load_broken_promises, load_case
+    from registry.judging import Scope, folders_at, judge
     from registry.report import github, json, markdown, text
     from registry.repository import Repository
 
@@ -34,12 +33,11 @@ def validate(paths: tuple[str, ...], base: str | None, head: str | None, form: s
     head_commit = repository.commit(head) if head else None
     base_commit = repository.merge_base(base, head or "HEAD") if base else None
     settings = settings_at(repository, base_commit or head_commit)
-    case = load_case(repository, settings.models, base=base_commit, head=head_commit, paths=paths)
-    findings = check_snapshot(case.snapshot, settings.policy, case.names)
+    scope = Scope(settings.models, base_commit, head_commit, folders_at(repository, settings.models, paths))
+    findings, judged = judge(repository, scope, settings.policy)
     if base_commit:
-        findings += load_broken_promises(repository, case, base_commit) + _check_settings(repository, head_commit)
-    findings = weigh(findings, settings.policy.severity)
-    page = text.render_findings(findings, len(case.snapshot.versions))
+        findings = weigh([*findings, *_check_settings(repository, head_commit)], settings.policy.severity)
+    page = text.render_findings(findings, judged)
     click.echo(
         {
             "text": lambda: page,

@@ -16,11 +16,11 @@ from registry.checks import form, references
 from registry.descriptor import Descriptor
 from registry.finding import Severity, weigh
 from registry.identity import UNPRINTABLE, ModelId, name_problem, version_problem
+from registry.nodes import Entry, Node
 from registry.policy import Policy
 from registry.server.problems import Detail, ProblemError, invalid, pointer
 from registry.snapshot import Version
 from registry.wire import ENVIRONMENTS, OWN_KEYS, SECTIONS, Json, canonical, without_query
-from registry.yaml12 import Entry, Node
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 32  # deeper than any body of ours, and far from where Python's own recursion ends
@@ -234,8 +234,8 @@ def _drop(value: Any, keys: tuple[int | str, ...]) -> None:
 def _node(value: Any) -> Node:
     """The value as rules see a descriptor; a body has no lines."""
     if isinstance(value, dict):
-        return Node(1, 1, {key: Entry(Node(1, 1, key), _node(item)) for key, item in value.items()})
-    return Node(1, 1, [_node(item) for item in value] if isinstance(value, list) else value)
+        return Node({key: Entry(Node(key), _node(item)) for key, item in value.items()})
+    return Node([_node(item) for item in value] if isinstance(value, list) else value)
 
 
 def _detail(value: Json, finding: Any) -> Detail:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from registry.digests import Digest
 from registry.edits import Splice, apply_splices, is_pinned, make_pin_splices
-from registry.yaml12 import Node, parse_yaml, to_value
+from registry.nodes import Node, to_value
+from registry.yaml12 import parse_yaml
 
 SHA = "0123456789abcdef" * 4
 OTHER = "f" * 64

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from registry.yaml12 import MAX_BYTES, MAX_DEPTH, Plain, parse_yaml, place_of, to_value
+from registry.nodes import Plain, place_of, to_value
+from registry.yaml12 import MAX_BYTES, MAX_DEPTH, parse_yaml
 
 
 def read(text: str | bytes) -> Any:

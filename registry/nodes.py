@@ -1,0 +1,84 @@
+"""What YAML is read into: values that know where they stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from registry.finding import Place
+
+
+class Plain(str):
+    """An unquoted scalar that could be more than text: `value` is what YAML 1.2 core makes of it."""
+
+    __slots__ = ("value",)
+    value: bool | int | float
+
+    def __new__(cls, text: str, value: bool | int | float) -> Plain:  # noqa: FBT001 - a value, not a flag
+        plain = super().__new__(cls, text)
+        plain.value = value
+        return plain
+
+
+@dataclass(slots=True)
+class Node:
+    """One node: `value` is a str, a Plain, None, a list of nodes, or a dict of key → Entry.
+
+    Its place is taken from the parser's event when it is asked for, since most nodes never are; without an event it is
+    the beginning of the file.
+    """
+
+    value: Any
+    event: Any = None
+
+    @property
+    def line(self) -> int:
+        """Counts from 1."""
+        return int(self.event.start_mark.line) + 1 if self.event else 1
+
+    @property
+    def column(self) -> int:
+        """Counts from 1."""
+        return int(self.event.start_mark.column) + 1 if self.event else 1
+
+    @property
+    def start(self) -> int:
+        """In characters of the text."""
+        return int(self.event.start_mark.index) if self.event else 0
+
+    @property
+    def end(self) -> int:
+        """Behind its last character; of a scalar only, which may have blank lines at its end."""
+        return int(self.event.end_mark.index) if self.event else 0
+
+
+@dataclass(slots=True)
+class Entry:
+    """A key of a mapping with its own place, and the node it names."""
+
+    key: Node
+    node: Node
+
+
+def to_value(node: Node) -> Any:
+    """The node without places: dict, list, str, Plain or None."""
+    if isinstance(node.value, dict):
+        return {key: to_value(entry.node) for key, entry in node.value.items()}
+    if isinstance(node.value, list):
+        return [to_value(item) for item in node.value]
+    return node.value
+
+
+def place_of(root: Node, path: str, keys: tuple[str | int, ...], *, at_key: bool = False) -> Place:
+    """Where the value at `keys` stands (or its key); the nearest node above it where there is none."""
+    node, key_node = root, root
+    for key in keys:
+        if isinstance(node.value, dict) and key in node.value:
+            entry = node.value[key]
+            node, key_node = entry.node, entry.key
+        elif isinstance(node.value, list) and isinstance(key, int) and key < len(node.value):
+            node = key_node = node.value[key]
+        else:
+            break
+    where = key_node if at_key else node
+    return Place(path, where.line, where.column, ".".join(map(str, keys)))

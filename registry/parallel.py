@@ -1,0 +1,54 @@
+"""Many shares of work on all cores, in order, with few of them in memory at a time."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from itertools import chain, islice
+from multiprocessing import get_context
+from typing import TypeVar
+
+from registry.errors import RegistryError
+
+Share = TypeVar("Share")
+Result = TypeVar("Result")
+
+
+def map_shares(work: Callable[[Share], Result], shares: Iterable[Share]) -> Iterator[Result]:
+    """What `work`, which other processes can be sent, makes of each share; a single share is done right here."""
+    remaining = iter(shares)
+    first = list(islice(remaining, 2))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if len(first) < 2 or cores == 1:
+        yield from map(work, chain(first, remaining))
+        return
+    # New processes, not copies of this one: a copy made while another thread holds a lock never gets it.
+    pool = ProcessPoolExecutor(cores, get_context("spawn"), initializer=_ignore_interrupts)
+    try:
+        yield from _results(pool, work, chain(first, remaining), 2 * cores)
+    except BrokenProcessPool as error:
+        hint = "see whether memory ran out, and run it again"
+        raise RegistryError("a process that took a share of the work died", hint=hint) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _results(
+    pool: ProcessPoolExecutor, work: Callable[[Share], Result], shares: Iterable[Share], most: int
+) -> Iterator[Result]:
+    waiting: deque[Future[Result]] = deque()
+    for share in shares:
+        waiting.append(pool.submit(work, share))
+        if len(waiting) >= most:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _ignore_interrupts() -> None:
+    """Ctrl-C reaches all processes of a terminal; the one that hands out the work ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
