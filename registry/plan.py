@@ -72,7 +72,9 @@ def decide(
         return _refuse(version, errors)
     if version.removal is not None:
         return _decide_removal(version, observed)
-    assert request is not None  # noqa: S101 - a version without errors has a descriptor
+    if request is None:  # the settings make less than an error of what leaves nothing to register
+        reason = "its descriptor, or a file that it names, cannot be read, whatever [tool.registry.severity] says"
+        return Item(model, "refuse", reason, findings=tuple(findings))
     if observed is None:
         return _copying(model, "register", "not registered yet", {}, request)
     if observed.action == "removed":

@@ -136,6 +136,17 @@ def test_a_warning_refuses_nothing() -> None:
     assert (item.action, item.findings) == ("register", ())
 
 
+def test_what_cannot_be_read_is_refused_also_where_the_settings_call_it_no_error() -> None:
+    snapshot = a_snapshot(a_version(model__yaml=b"["))
+    for severity in ("warning", "off"):
+        policy = Policy(severity={"yaml-syntax": severity})
+        findings = check_snapshot(snapshot, policy, snapshot.versions)
+        item = decide(snapshot.versions[TINY], None, observed(), findings, TINY)
+        assert item is not None
+        assert (item.action, item.findings) == ("refuse", tuple(findings))
+        assert "cannot be read" in item.reason
+
+
 def test_a_folder_that_is_gone_is_missing_and_removes_nothing() -> None:
     item = decide(None, None, observed(), (), TINY)
     assert item is not None
