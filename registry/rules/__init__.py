@@ -158,3 +158,13 @@ RULES: dict[str, Rule] = {
         },
     ),
 }
+
+# What breaks one of these keeps a version from being registered, whatever its severity: there is no descriptor then, or
+# no file, or the rule is held once more where versions are planned, copied and registered.
+UNREGISTRABLE = frozenset(
+    {"anchor", "conflict-marker", "descriptor-missing", "descriptor-too-large", "invalid-utf8"}
+    | {"local-file-missing", "misplaced-key", "missing-key", "not-a-mapping", "password-literal", "password-unbound"}
+    | {"registered-content", "registered-removed", "removal-not-alone", "repeated-identity", "settings-invalid"}
+    | {"several-documents", "source-not-allowed", "tab-indentation", "tag", "too-deep", "unknown-key", "wrong-type"}
+    | {"wrong-value", "yaml-syntax"}
+)
