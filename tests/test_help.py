@@ -67,3 +67,9 @@ def test_help_costs_little_more_than_python_itself() -> None:
 )
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     assert loaded(*arguments).isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize("form", ["text", "json", "markdown"])
+@pytest.mark.parametrize("rule", [[], ["tag"]])
+def test_explaining_loads_nothing_heavy(rule: list[str], form: str) -> None:
+    assert loaded("explain", *rule, "--format", form).isdisjoint(HEAVY)
