@@ -50,8 +50,9 @@ def explained(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return capsys.readouterr().out
 
 
-def test_a_page_is_read_as_its_parts() -> None:
-    assert parse_page(WRITTEN) == Page(
+@pytest.mark.parametrize("text", [WRITTEN, WRITTEN.replace(":\n\n```", ":\n```")])
+def test_a_page_is_read_as_its_parts(text: str) -> None:
+    assert parse_page(text) == Page(
         "One line, and another.\n\nMore.", Example("yaml", "a: ["), Example("text", "  b\n\nc")
     )
 

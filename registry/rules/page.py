@@ -23,7 +23,7 @@ class Page(NamedTuple):
 
 
 _BLOCK = r"```(\w+)\n((?:(?!```).)+)\n```"
-_PAGE = re.compile(rf"((?:(?!```).)+)\n\nWrong:\n\n{_BLOCK}\n\nRight:\n\n{_BLOCK}\n", re.DOTALL)
+_PAGE = re.compile(rf"((?:(?!```).)+)\n\nWrong:\n\n?{_BLOCK}\n\nRight:\n\n?{_BLOCK}\n", re.DOTALL)
 
 
 def parse_page(text: str) -> Page:
