@@ -11,7 +11,6 @@ from registry.facts import Content, Facts, Weights
 from registry.repository import Repository
 from registry.snapshot import SUBMODULE, SYMLINK, Snapshot, TreeFile, Version
 from registry.weights import INDEX, is_weights, parse_weights
-from registry.wire import ENVIRONMENTS
 from registry.yaml12 import is_lfs_pointer
 
 _MAX_TEXT = 10 * 1024 * 1024  # bytes; a larger file beside the descriptor is a finding of its own
@@ -39,11 +38,12 @@ def load_facts(repository: Repository, snapshot: Snapshot) -> Snapshot:
 
 def text_targets(version: Version) -> list[str]:
     """The targets that rules read as a whole: scripts, conda files, configurations, indices of shards."""
-    named = {version.text("model_config", e, key) for e in ENVIRONMENTS for key in ("entry_script", "conda_env")}
+    keys = [(environment, key) for environment in version.environments for key in ("entry_script", "conda_env")]
+    named = {version.text("model_config", *pair) for pair in keys}
     return [
         target
         for target in version.keys("model_files")
-        if target in named or target.endswith(INDEX) or target.rsplit("/", 1)[-1] == _CONFIGURATION
+        if target in named or target.endswith(INDEX) or f"/{target}".endswith(f"/{_CONFIGURATION}")
     ]
 
 

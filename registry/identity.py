@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import NamedTuple
 
 from registry.finding import Place
@@ -55,6 +56,7 @@ def version_problem(version: str) -> str | None:
     return _device_problem(version)
 
 
+@lru_cache(maxsize=4096)  # a few targets make up nearly all that are asked for
 def target_problem(target: str) -> str | None:
     """What is wrong with a target; None if nothing."""
     if not 1 <= len(target) <= 512:

@@ -11,6 +11,7 @@ from registry.facts import Facts
 from registry.finding import Finding, Place
 from registry.identity import ModelId, folder_of, model_of
 from registry.nodes import Node, place_of, to_value
+from registry.wire import ENVIRONMENTS
 from registry.yaml12 import parse_yaml, too_large
 
 if TYPE_CHECKING:
@@ -80,6 +81,11 @@ class Version:
         """The path beside the descriptor that a target is taken from; None for a remote source."""
         source = self._sources.get(target)
         return source[2:] if source is not None and source.startswith("./") else None
+
+    @cached_property
+    def environments(self) -> tuple[str, ...]:
+        """The keys of `model_config` under which it is described how a script is run."""
+        return tuple(key for key in ENVIRONMENTS if self._at(("model_config", key)) is not None)
 
     @cached_property
     def _sources(self) -> Mapping[str, str]:

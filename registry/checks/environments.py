@@ -11,7 +11,6 @@ from registry.facts import Problem
 from registry.finding import Finding
 from registry.policy import Policy
 from registry.snapshot import Version
-from registry.wire import ENVIRONMENTS
 from registry.yaml12 import MAX_BYTES, parse_yaml
 
 # `[domain[:port]/]path[:tag][@digest]` as the OCI distribution specification and its reference implementation have it:
@@ -34,7 +33,7 @@ _NOT_YAML = frozenset({"yaml-syntax", "invalid-utf8", "conflict-marker", "severa
 
 def check_images(version: Version, _: Policy) -> Iterator[Finding]:
     """Each docker image is an OCI reference."""
-    for key in ENVIRONMENTS:
+    for key in version.environments:
         image = version.text("model_config", key, "docker_image")
         if image is not None and (problem := image_problem(image)):
             place = version.place("model_config", key, "docker_image")
@@ -55,7 +54,7 @@ def image_problem(image: str) -> str | None:
 
 def check_conda_files(version: Version, _: Policy) -> Iterator[Finding]:
     """Each conda file is YAML, a mapping whose `dependencies` are a list."""
-    files = {version.text("model_config", key, "conda_env") for key in ENVIRONMENTS}
+    files = {version.text("model_config", key, "conda_env") for key in version.environments}
     for target in sorted(filter(None, files)):
         data = version.facts.texts.get(target)
         if data is not None and (problem := conda_problem(data)):

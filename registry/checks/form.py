@@ -14,7 +14,6 @@ from registry.languages import World, read_language
 from registry.nodes import Plain
 from registry.policy import Policy
 from registry.snapshot import DESCRIPTOR, Version
-from registry.wire import ENVIRONMENTS
 
 Keys = tuple[str | int, ...]
 _IDENTITY = {"name", "version"}
@@ -78,7 +77,7 @@ def _folder_that_is_a_file(target: str, folded: Mapping[str, str]) -> str | None
 
 def check_environments(version: Version, _: Policy) -> Iterator[Finding]:
     """Each `*_properties` has a conda file or a docker image."""
-    for key in ENVIRONMENTS:
+    for key in version.environments:
         keys = version.keys("model_config", key)
         if keys and not {"conda_env", "docker_image"} & set(keys):
             message = f"`{key}` has neither `conda_env` nor `docker_image`. Add one of the two, or both"

@@ -10,7 +10,6 @@ from registry.checks.sources import local_problem, source_place
 from registry.finding import Finding
 from registry.policy import Policy
 from registry.snapshot import Version
-from registry.wire import ENVIRONMENTS
 
 Keys = tuple[str | int, ...]
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
@@ -24,13 +23,13 @@ PACKAGE = (".whl", ".tar.gz", ".zip")
 
 def check_scripts(version: Version, _: Policy) -> Iterator[Finding]:
     """Each entry script is a target, a Python file."""
-    for key in ENVIRONMENTS:
+    for key in version.environments:
         yield from _target(version, ("model_config", key, "entry_script"), "entry-script-unknown", PYTHON)
 
 
 def check_conda_files(version: Version, _: Policy) -> Iterator[Finding]:
     """Each conda file is a target, a YAML file."""
-    for key in ENVIRONMENTS:
+    for key in version.environments:
         yield from _target(version, ("model_config", key, "conda_env"), "conda-file-unknown", YAML)
 
 

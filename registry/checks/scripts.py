@@ -155,7 +155,7 @@ def _said(error: SyntaxError) -> str:
 
 
 def _scripts(version: Version) -> Iterator[tuple[str, str]]:
-    for key in ENVIRONMENTS:
+    for key in version.environments:
         if (script := version.text("model_config", key, "entry_script")) is not None:
             yield key, script
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from registry.finding import Finding
 from registry.policy import Policy
 from registry.snapshot import Version
-from registry.wire import ENVIRONMENTS, PASSWORD
+from registry.wire import PASSWORD
 
 
 def check_passwords(version: Version, policy: Policy) -> Iterator[Finding]:
     """A registry's password is only named, and the settings bind that name to the registry."""
-    for key in ENVIRONMENTS:
+    for key in version.environments:
         keys = ("model_config", key, "docker_registry")
         password, url = version.text(*keys, "password"), version.text(*keys, "url")
         if password is None:

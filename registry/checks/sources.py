@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
+from functools import cache
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from registry.finding import Finding, Place
@@ -91,22 +92,29 @@ def source_problem(url: str, policy: Policy) -> str | None:
         return "is not a URL of a file"
     if "\\" in url or "%" in parts.netloc or " " in url or not url.isprintable():
         return "has characters that a URL does not have"
-    if not any(_is_below(parts, prefix) for prefix in policy.sources):
+    origin, path = _origin(parts), _plain_path(parts.path)
+    if path is None or not any(_is_below(origin, path, prefix) for prefix in policy.sources):
         allowed = ", ".join(f"`{prefix}`" for prefix in policy.sources) or "only files in git are allowed"
         return f"is not on the allow-list `sources` of the settings: {allowed}"
     return None
 
 
-def _is_below(url: SplitResult, prefix: str) -> bool:
-    """Whether scheme, host, port and normalised path of the URL are those of the prefix, or below it."""
-    allowed = urlsplit(prefix)
-    if _origin(url) != _origin(allowed):
-        return False
-    path, root = _plain_path(url.path), allowed.path.rstrip("/")
-    return path is not None and (path == root or path.startswith(f"{root}/"))
+_Origin = tuple[str, str | None, int | None]
 
 
-def _origin(url: SplitResult) -> tuple[str, str | None, int | None]:
+def _is_below(origin: _Origin, path: str, prefix: str) -> bool:
+    """Whether scheme, host, port and normalised path of a URL are those of the prefix, or below it."""
+    allowed, root = _split_prefix(prefix)
+    return origin == allowed and (path == root or path.startswith(f"{root}/"))
+
+
+@cache
+def _split_prefix(prefix: str) -> tuple[_Origin, str]:
+    parts = urlsplit(prefix)
+    return _origin(parts), parts.path.rstrip("/")
+
+
+def _origin(url: SplitResult) -> _Origin:
     return url.scheme, url.hostname, url.port or {"https": 443, "http": 80}.get(url.scheme)
 
 

@@ -23,6 +23,8 @@ _TYPES = ("ENCODER", "DECODER", "SEQ2SEQ")
 
 def check_num_params(version: Version, _: Policy) -> Iterator[Finding]:
     """`num_params` is what the headers of the weights hold, where that can be known."""
+    if not version.facts.weights:
+        return
     claimed, count = _claimed(version), _count(version)
     if claimed is None or count is None or claimed in count or not count.params:
         return
@@ -166,7 +168,7 @@ def _indexed(version: Version, index: str) -> Mapping[str, list[str]] | None:
 
 def _configuration(version: Version) -> str | None:
     """The config.json of the model: the one on top, or the only one."""
-    found = [t for t in version.keys("model_files") if posixpath.basename(t) == "config.json"]
+    found = [t for t in version.keys("model_files") if f"/{t}".endswith("/config.json")]
     return "config.json" if "config.json" in found else found[0] if len(found) == 1 else None
 
 
