@@ -84,6 +84,8 @@ def _device_problem(part: str) -> str | None:
 
 def fold(text: str) -> str:
     """One spelling for all twins: case, `-` and `_`, and Unicode form do not count."""
+    if text.isascii():
+        return text.lower().replace("_", "-")
     return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", text).casefold()).replace("_", "-")
 
 

@@ -128,6 +128,17 @@ def _known(name: str) -> dict[World, str]:
 
 
 def _tag_of(name: str) -> str | None:
+    # Most are asked for in two letters; it spares the import of langcodes, whose tables are large.
+    return name if name in _two_letter_tags() else look_up_tag(name)
+
+
+@cache
+def _two_letter_tags() -> frozenset[str]:
+    return frozenset(_vendored()["tags"].split())
+
+
+def look_up_tag(name: str) -> str | None:
+    """The tag that names one human language, in its standard form, as langcodes knows it; None where there is none."""
     tag = _standard_tag(name)
     return None if tag is None or _NO_LANGUAGE.fullmatch(tag) or _SAYS_MORE.fullmatch(tag) else tag
 
@@ -137,7 +148,7 @@ def _standard_tag(name: str) -> str | None:
     text = name.strip()
     if not _TAG_SHAPE.fullmatch(text):
         return None
-    import langcodes  # its tables are large, and most commands never ask
+    import langcodes
 
     try:
         return langcodes.standardize_tag(text) if langcodes.tag_is_valid(text) else None

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from registry.facts import Content, Damaged, Safetensors, Tensor, Weights
-from registry.pickles import parse_pickle
 
 SAFETENSORS = ".safetensors"
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
@@ -39,6 +38,8 @@ def is_weights(target: str) -> bool:
 
 def parse_weights(target: str, content: Content) -> Weights | None:
     """What a weights file says; None where its bytes are of none of the known kinds."""
+    from registry.pickles import parse_pickle  # its patterns take their time, and most versions hold no weights
+
     if not target.lower().endswith(SAFETENSORS):
         return parse_pickle(content)
     found = parse_safetensors(content)

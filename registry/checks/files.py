@@ -75,11 +75,16 @@ def check_no_twins(judged: Iterable[ModelId], names: Iterable[ModelId], models: 
 
     `names` are those that the tree holds; of a model without a version in `judged` the name alone is enough.
     """
+    models_judged = list(judged)
+    judged_names = {model.name for model in models_judged}
+    folded_names = set(map(fold, judged_names))
     known: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
     for name, version in names:
-        known.setdefault((fold(name),), set()).add((name,))
-        known.setdefault((name, fold(version)), set()).add((name, version))
-    for model in judged:
+        if (folded := fold(name)) in folded_names:
+            known.setdefault((folded,), set()).add((name,))
+        if name in judged_names:
+            known.setdefault((name, fold(version)), set()).add((name, version))
+    for model in models_judged:
         for key, own in ((fold(model.name),), (model.name,)), ((model.name, fold(model.version)), tuple(model)):
             for twin in sorted(known.get(key, set()) - {own}):
                 yield _twin(model, "/".join(own), "/".join(twin), models)

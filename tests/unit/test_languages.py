@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from string import ascii_lowercase
 
 import pytest
 from hypothesis import given, settings
@@ -228,6 +229,12 @@ def test_each_vendored_key_is_canonical_and_each_alias_means_it() -> None:
         assert canonical_key(key) == key
         assert read_language(key, BOTH) == Reading(key, None, "")
         assert {read_language(alias, CODE).canonical for alias in aliases.split()} <= {key}
+
+
+def test_the_vendored_tags_are_those_that_the_registered_ones_leave_as_they_are() -> None:
+    pairs = {a + b for a in ascii_lowercase for b in ascii_lowercase}
+    tags = json.loads(VENDORED.read_text())["tags"].split()
+    assert tags == sorted(pair for pair in pairs if languages.look_up_tag(pair) == pair)
 
 
 def test_the_vendored_file_is_small_and_names_source_and_license() -> None:
