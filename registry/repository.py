@@ -117,9 +117,16 @@ class Repository:
         """
         if commit is None:
             return set(self.working_names(models))
-        listing = self._git("ls_tree", "-d", "-z", "--name-only", commit, "--", f"{models}/")
-        others = {ModelId(path.removeprefix(f"{models}/"), "") for path in listing.split("\0") if path}
-        return {*others, *self.names(commit, models, {model.name for model in of})}
+        names = {model.name for model in of}
+        if len(names) > _MAX_PATHS:
+            return set(self.names(commit, models))
+        paths = [
+            f"{models}/",
+            *(f"{models}/{name}/" for name in names),
+        ]  # of what is named deeper, git lists that alone
+        listing = self._git("ls_tree", "-d", "-z", "--name-only", commit, "--", *paths)
+        found = (path.removeprefix(f"{models}/").partition("/") for path in listing.split("\0") if path)
+        return {ModelId(name, version) for name, _, version in found}
 
     def names(self, commit: str, models: str, of: Collection[str] | None = None) -> list[ModelId]:
         """The versions in a tree by their folders' names alone: all, or those of some models."""
