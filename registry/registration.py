@@ -193,7 +193,11 @@ class Registrar:
         found = {}
         for _, environment in descriptor.configuration.environments():
             if (docker := environment.docker_registry) is not None:
-                team = docker.team or ""
+                if (
+                    team := docker.team
+                ) is None:  # the settings may let a literal one pass; it is never sent, nor shown
+                    hint = "write `${env:REGISTRY_DOCKER_PASSWORD_<X>}` in the descriptor, and change the password"
+                    raise RefusedError(f"the password for {docker.url} stands in git", hint=hint)
                 if self.policy.docker_registries.get(team) != docker.url:
                     hint = (
                         f'a maintainer can add {team} = "{docker.url}" to docker_registries in [tool.registry.policy]'

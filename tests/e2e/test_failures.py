@@ -52,6 +52,21 @@ def test_a_wrong_digest_fails_the_version_and_leaves_no_copy(place: Place) -> No
         assert place.run("reconcile").code == 0
 
 
+def test_a_password_in_git_is_neither_sent_nor_shown_even_where_the_settings_let_it_pass(folder_place: Place) -> None:
+    settings = '[tool.registry.severity]\npassword-literal = "warning"\n'
+    (folder_place.repository / "pyproject.toml").write_text(settings)
+    docker = {"url": "registry.example.com", "username": "ci", "password": "hunter2hunter2"}
+    changes = {"docker_image": "registry.example.com/tiny:1", "docker_registry": docker}
+    descriptor = a_descriptor(**{f"model_config__inference_properties__{key}": value for key, value in changes.items()})
+    a_commit(folder_place.repository, "tiny/1.0", a_version(descriptor))
+
+    done = folder_place.run("reconcile", "--format", "json")
+    assert (done.code, done.json["versions"][0]["outcome"]) == (1, "refused")
+    assert "stands in git" in done.json["versions"][0]["reason"]
+    assert "hunter2" not in done.out + done.err
+    assert folder_place.get("tiny/1.0").status_code == 404
+
+
 @pytest.mark.parametrize(("answer", "code"), [(404, 1), (503, 3), (WEIGHTS[:-1], 1)])
 def test_a_source_that_is_gone_down_or_cut_is_named(folder_place: Place, answer: int | bytes, code: int) -> None:
     with source({"/model.bin": answer}) as url:
