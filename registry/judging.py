@@ -20,7 +20,8 @@ from registry.policy import Policy
 from registry.repository import Repository
 from registry.snapshot import Snapshot, TreeFile, make_snapshot
 
-_SHARE = 2000  # files: little memory, and much work beside what it costs to hand them over
+_SHARE = 2000  # files: much work beside what it costs to hand them to another process
+_BATCH = 200  # files judged at once: what is read of them stays in the caches of a processor
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,9 @@ def judge(repository: Repository, scope: Scope, policy: Policy) -> Verdict:
     files = repository.files(scope.head, scope.models, only, scope.folders if only is None else ())
     findings: list[Finding] = []
     models: list[ModelId] = []
-    for found, judged in map_shares(partial(_judge, repository.root, scope, policy), _shares(files, scope.models)):
+    for found, judged in map_shares(
+        partial(_judge, repository.root, scope, policy), _divided(files, scope.models, _SHARE)
+    ):
         findings += found
         models += judged
     is_whole = only is None and not scope.folders
@@ -89,32 +92,35 @@ def _is_in(folder: str, folders: Sequence[str]) -> bool:
     return not folders or any(f"{folder}/".startswith(f"{parent}/") for parent in folders)
 
 
-def _shares(files: Iterable[TreeFile], models: str) -> Iterator[list[TreeFile]]:
-    """The files in shares that hold versions whole."""
-    share: list[TreeFile] = []
+def _divided(files: Iterable[TreeFile], models: str, most: int) -> Iterator[list[TreeFile]]:
+    """The files in parts of about `most` that hold versions whole."""
+    part: list[TreeFile] = []
     last: ModelId | None = None
     for file in files:
         model = model_of(file.path, models)
-        if len(share) >= _SHARE and model != last:
-            yield share
-            share = []
-        share.append(file)
+        if len(part) >= most and model != last:
+            yield part
+            part = []
+        part.append(file)
         last = model
-    if share:
-        yield share
+    if part:
+        yield part
 
 
 _opened = cache(Repository)  # in each process that takes shares: one
 
 
-def _judge(root: Path, scope: Scope, policy: Policy, files: list[TreeFile]) -> tuple[list[Finding], list[ModelId]]:
+def _judge(root: Path, scope: Scope, policy: Policy, share: list[TreeFile]) -> tuple[list[Finding], list[ModelId]]:
     """What is wrong with the versions in a share, and which they are."""
     repository = _opened(root)
-    snapshot = load_facts(repository, make_snapshot(repository.read(files), scope.models))
-    findings = check_versions(snapshot, policy)
-    if scope.base:
-        findings += _broken_promises(repository, snapshot, scope.base)
-    return findings, list(snapshot.versions)
+    findings: list[Finding] = []
+    models: list[ModelId] = []
+    for files in _divided(share, scope.models, _BATCH):
+        snapshot = load_facts(repository, make_snapshot(repository.read(files), scope.models))
+        findings += check_versions(snapshot, policy)
+        findings += _broken_promises(repository, snapshot, scope.base) if scope.base else ()
+        models += snapshot.versions
+    return findings, models
 
 
 def _broken_promises(repository: Repository, snapshot: Snapshot, base: str) -> Iterator[Finding]:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import stat
-import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from subprocess import PIPE
+from typing import NamedTuple
 
 from git import GitCommandError, InvalidGitRepositoryError, NoSuchPathError, Repo
 
 from registry.digests import Digest, digest_of
 from registry.errors import RepositoryError
 from registry.identity import ModelId, folder_of, model_of
+from registry.objects import CHUNK, Objects
 from registry.snapshot import DESCRIPTOR, SUBMODULE, SYMLINK, Snapshot, TreeFile, make_snapshot
 from registry.yaml12 import MAX_BYTES
 
 _POINTER_BYTES = 1024  # a Git LFS pointer is smaller than this: git-lfs(7)
-_CHUNK = 1024 * 1024
 _MAX_PATHS = 200  # of up to 200 characters each: far below what a system takes as a command line
 
 
@@ -45,6 +45,7 @@ class Repository:
             raise RepositoryError(f"{start} is a bare repository", hint="clone it and run the command in the clone")
         self.root = Path(self._repo.working_tree_dir)
         self._repo.git.update_environment(LC_ALL="C", GIT_OPTIONAL_LOCKS="0", GIT_LITERAL_PATHSPECS="1")
+        self.objects = Objects(lambda: self._repo.git.cat_file("--batch", istream=PIPE, as_process=True))
 
     @classmethod
     def here(cls) -> Repository:
@@ -185,7 +186,7 @@ class Repository:
             return
         try:
             with (self.root / file.path).open("rb") as stream:
-                while chunk := stream.read(_CHUNK):
+                while chunk := stream.read(CHUNK):
                     yield chunk
         except OSError as error:
             message = f"{file.path} cannot be read: {error.strerror}"
@@ -194,7 +195,7 @@ class Repository:
     def blob(self, oid: str) -> Iterator[bytes]:
         """The bytes of a file in git, in chunks."""
         process = self._repo.git.cat_file("blob", oid, as_process=True)
-        while chunk := process.stdout.read(_CHUNK):
+        while chunk := process.stdout.read(CHUNK):
             yield chunk
         if process.wait() != 0:
             raise RepositoryError(f"git has no blob {oid}", hint="fetch the full history: git fetch --unshallow origin")
@@ -215,7 +216,7 @@ class Repository:
     def _lines(self, command: str, *arguments: str) -> Iterator[str]:
         """What a git command prints, piece by piece between NULs: a listing may be long."""
         process, rest = getattr(self._repo.git, command)(*arguments, as_process=True), b""
-        while chunk := process.stdout.read(_CHUNK):
+        while chunk := process.stdout.read(CHUNK):
             *lines, rest = (rest + chunk).split(b"\0")
             yield from (line.decode("utf-8", "surrogateescape") for line in lines)
         try:
@@ -226,7 +227,7 @@ class Repository:
     def digests(self, files: Iterable[TreeFile]) -> Mapping[str, Digest]:
         """sha256 and size of each file by its path: what is in git through one process, each content once."""
         wanted = list(files)
-        known = {oid: digest_of(chunks) for oid, chunks in self._batch({file.oid for file in wanted if file.oid})}
+        known = {oid: digest_of(chunks) for oid, chunks in self.objects.read({file.oid for file in wanted if file.oid})}
         return {f.path: known[f.oid] if f.oid else digest_of(self.bytes_of(f)) for f in wanted}
 
     def contents(self, files: Iterable[TreeFile]) -> Mapping[str, bytes]:
@@ -239,18 +240,7 @@ class Repository:
 
     def _contents(self, files: list[TreeFile]) -> Mapping[str, bytes]:
         """The bytes of many small files by their git ids."""
-        return {oid: b"".join(chunks) for oid, chunks in self._batch({file.oid for file in files})}
-
-    def _batch(self, oids: Collection[str]) -> Iterator[tuple[str, Iterator[bytes]]]:
-        """Many files of git through one process; each one's chunks are to be taken before the next."""
-        if not oids:
-            return
-        with tempfile.TemporaryFile() as wanted:
-            wanted.write("".join(f"{oid}\n" for oid in oids).encode())
-            wanted.seek(0)
-            process = self._repo.git.cat_file("--batch", istream=wanted, as_process=True)
-            yield from _read_batch(process.stdout)
-            process.wait()
+        return {oid: b"".join(chunks) for oid, chunks in self.objects.read({file.oid for file in files})}
 
     def _working(self, paths: list[str]) -> list[str]:
         """What is tracked under these paths, and what is untracked but not ignored."""
@@ -288,18 +278,3 @@ def _is_read(file: TreeFile) -> bool:
     if file.mode in (SYMLINK, SUBMODULE):
         return False
     return file.size <= _POINTER_BYTES or (file.size <= MAX_BYTES and file.path.endswith(f"/{DESCRIPTOR}"))
-
-
-def _read_batch(stream: IO[bytes]) -> Iterator[tuple[str, Iterator[bytes]]]:
-    while header := stream.readline():
-        oid, kind, *size = header.decode().split()
-        if kind == "missing":
-            raise RepositoryError(f"git has no blob {oid}", hint="fetch the full history: git fetch --unshallow origin")
-        yield oid, _take(stream, int(size[0]))
-        stream.read(1)  # the line feed after each content
-
-
-def _take(stream: IO[bytes], size: int) -> Iterator[bytes]:
-    while size and (chunk := stream.read(min(size, _CHUNK))):
-        size -= len(chunk)
-        yield chunk

@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
         ("names and forms", "identity languages nodes yaml12 wire descriptor"),
         ("rules: pure functions", "snapshot diff plan outcome edits pins facts weights counting pickles checks report"),
         ("the web", "web"),
-        ("adapters", "sources repository storage endpoint writing"),
+        ("adapters", "sources objects repository storage endpoint writing"),
         (
             "stories",
             "copying ledger desired evidence planning drift registration reconcile judging comparing pinning",
