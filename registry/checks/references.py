@@ -66,21 +66,22 @@ def _target(version: Version, keys: Keys, rule: str, suffixes: tuple[str, ...]) 
     value = version.value(*keys)
     if value is None:
         return
-    targets, place = version.keys("model_files"), version.place(*keys)
+    targets = version.keys("model_files")
     if value in targets:
         if not value.lower().endswith(suffixes):
             expected = " or ".join(f"`*{suffix}`" for suffix in suffixes)
             message = f"`{value}` is not {expected}. Name another target"
-            yield place.finding(rule, message, found=value, expected=expected)
+            yield version.place(*keys).finding(rule, message, found=value, expected=expected)
     elif _URL.match(value):
         near = next((target for target in targets if version.source(target) == value), None)
         advice = f"Write the target, `{near}`" if near else "Add it to `model_files` under a name, and write that name"
         message = f"a target belongs here, not a URL. {advice}"
-        yield place.finding("url-not-a-target", message, found=value, fix=near)
+        yield version.place(*keys).finding("url-not-a-target", message, found=value, fix=near)
     else:
         near = _nearest(value.removeprefix("./"), [t for t in targets if t.lower().endswith(suffixes)])
         advice = f"Did you mean `{near}`?" if near else f"Add it to `model_files`, such as `{value}: ./{value}`"
-        yield place.finding(rule, f"`{value}` is not in `model_files`. {advice}", found=value, fix=near)
+        message = f"`{value}` is not in `model_files`. {advice}"
+        yield version.place(*keys).finding(rule, message, found=value, fix=near)
 
 
 def _nearest(name: str, names: Iterable[str]) -> str | None:
