@@ -70,7 +70,10 @@ def to_value(node: Node) -> Any:
 
 
 def place_of(root: Node, path: str, keys: tuple[str | int, ...], *, at_key: bool = False) -> Place:
-    """Where the value at `keys` stands (or its key); the nearest node above it where there is none."""
+    """Where the value at `keys` stands (or its key); the nearest node above it where there is none.
+
+    A value that has no first line of its own, because it is empty or a block that begins further down, is at its key.
+    """
     node, key_node = root, root
     for key in keys:
         if isinstance(node.value, dict) and key in node.value:
@@ -80,5 +83,6 @@ def place_of(root: Node, path: str, keys: tuple[str | int, ...], *, at_key: bool
             node = key_node = node.value[key]
         else:
             break
-    where = key_node if at_key else node
+    is_below = isinstance(node.value, dict | list) and node.line > key_node.line
+    where = key_node if at_key or is_below or (node.value is None and node.start == node.end) else node
     return Place(path, where.line, where.column, ".".join(map(str, keys)))

@@ -27,7 +27,9 @@ _FLOAT = re.compile(r"[-+]?(?:\.[0-9]{1,400}|[0-9]{1,400}(?:\.[0-9]{0,400})?)(?:
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
 _CONFLICT = re.compile(r"^(?:<{7}|>{7}|\|{7})(?: |$)|^={7}$", re.MULTILINE)
-_TABBED = re.compile(r"^[ ]*\t[ \t]*(?=[^ \t\r\n])", re.MULTILINE)
+_TABBED = re.compile(r"^[ ]*(?=\t[ \t]*[^ \t\r\n])", re.MULTILINE)
+_BOM = "\ufeff"
+_NEW_LINE = re.compile(r"\r\n?|\n")
 _BREAKS = dict.fromkeys((0x85, 0x2028, 0x2029), " ")  # control characters that YAML 1.1 takes for ends of lines
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
@@ -90,19 +92,23 @@ def _decode(path: str, data: bytes) -> tuple[str | None, list[Finding]]:
         text = data.decode()
     except UnicodeDecodeError as error:
         return None, [_undecodable(path, data, error.start)]
-    return text, list(_character_findings(path, text))
+    findings = [_byte_order_mark(path)] if text.startswith(_BOM) else []
+    text = text.removeprefix(_BOM)  # which the parser's columns do not count either
+    return text, [*findings, *_character_findings(path, text)]
 
 
 def _undecodable(path: str, data: bytes, start: int) -> Finding:
-    before = data[:start].decode()
+    before = data[:start].decode().removeprefix(_BOM)
     message = f"byte 0x{data[start]:02x} is not UTF-8. Save the file as UTF-8"
     return _at(path, before, len(before)).finding("invalid-utf8", message)
 
 
+def _byte_order_mark(path: str) -> Finding:
+    message = "the file starts with a byte order mark. Save it as UTF-8 without BOM"
+    return Place(path).finding("byte-order-mark", message)
+
+
 def _character_findings(path: str, text: str) -> Iterator[Finding]:
-    if text.startswith("\ufeff"):
-        message = "the file starts with a byte order mark. Save it as UTF-8 without BOM"
-        yield Place(path).finding("byte-order-mark", message)
     for match in _first(UNPRINTABLE.finditer(text), 20):
         message = f"U+{ord(match.group()):04X} is a control or bidirectional character. Take it out"
         yield _at(path, text, match.start()).finding("control-character", message)
@@ -116,13 +122,14 @@ def _first(matches: Iterator[re.Match[str]], count: int) -> Iterator[re.Match[st
 
 
 def _at(path: str, text: str, index: int) -> Place:
-    return Place(path, text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index))
+    breaks = list(_NEW_LINE.finditer(text, 0, index))
+    return Place(path, len(breaks) + 1, index - (breaks[-1].end() if breaks else 0) + 1)
 
 
 def _report_tabs(reader: _Reader, text: str) -> None:
     """Tabs that indent; the parser's own complaint about what they broke gives way to ours, at the tab."""
     inside = {line for block in reader.blocks for line in block}
-    places = [_at(reader.path, text, match.start()) for match in _first(_TABBED.finditer(text), 20)]
+    places = [_at(reader.path, text, match.end()) for match in _first(_TABBED.finditer(text), 20)]
     tabs = [p.finding("tab-indentation", "a tab indents this line. Use spaces") for p in places if p.line not in inside]
     if tabs:
         reader.findings[:] = [f for f in reader.findings if f.rule != "yaml-syntax" or f.line < tabs[0].line] + tabs
@@ -151,7 +158,7 @@ def _syntax_place(path: str, text: str, error: Any) -> Place:
     """Where the problem is, or where what it broke began: one of them is in the file, the other may be after it."""
     written = text.rstrip()
     for mark in filter(None, (error.problem_mark, error.context_mark)):
-        if mark.line <= written.count("\n"):
+        if mark.index < len(written):
             return Place(path, mark.line + 1, mark.column + 1)
     return _at(path, text, max(len(written) - 1, 0))
 

@@ -195,7 +195,7 @@ def _unknown_key(version: Version, keys: Keys) -> Finding:
 
 def _missing_key(version: Version, keys: Keys) -> Finding:
     parent = f"`{keys[-2]}`" if len(keys) > 1 else "the descriptor"
-    place = version.place(*keys[:-1], at_key=True)
+    place = version.place(*keys[:-1], at_key=True) if len(keys) > 1 else Place(version.path)
     return place._replace(field=".".join(map(str, keys))).finding(
         "missing-key", f"{parent} has no `{keys[-1]}`. Add it"
     )

@@ -93,10 +93,13 @@ def test_an_integer_of_thousands_of_digits_is_no_integer(digits: int) -> None:
         ("a: 1\n---\nb: 1", [("several-documents", 2, 1)]),
         ("a: 1\n...\n---\nb: 1", [("several-documents", 3, 1)]),
         ("a:\n\tb: 1", [("tab-indentation", 2, 1)]),
-        ("a:\n  \tb: 1", [("tab-indentation", 2, 1)]),
+        ("a:\n  \tb: 1", [("tab-indentation", 2, 3)]),
         ("<<<<<<< HEAD\na: 1\n=======\na: 2\n>>>>>>> b", [("conflict-marker", n, 1) for n in (1, 3, 5)]),
         ("||||||| base\na: 1", [("conflict-marker", 1, 1)]),
         ("\ufeffa: 1", [("byte-order-mark", 1, 1)]),
+        ("\ufeffa: \u202e", [("byte-order-mark", 1, 1), ("control-character", 1, 4)]),
+        (b"\xef\xbb\xbfa: \xff", [("invalid-utf8", 1, 4)]),
+        ("a: 1\rb: \u202e\r\nc: \u202e", [("control-character", 2, 4), ("control-character", 3, 4)]),
         (b"a: 1\nb: \xe9", [("invalid-utf8", 2, 4)]),
         ("\u00e9: 1\nb: ".encode() + b"\xff", [("invalid-utf8", 2, 4)]),
         ("a: 1\x00", [("control-character", 1, 5)]),
@@ -110,7 +113,8 @@ def test_an_integer_of_thousands_of_digits_is_no_integer(digits: int) -> None:
         ("a: [1\nb: 1\n", [("yaml-syntax", 2, 2)]),
         ("a: 1\nb: [1\n", [("yaml-syntax", 2, 4)]),
         ("a: b: c", [("yaml-syntax", 1, 5)]),
-        ("'a", [("yaml-syntax", 1, 3)]),
+        ("'a", [("yaml-syntax", 1, 1)]),
+        ("a: 1\nb: 'c", [("yaml-syntax", 2, 4)]),
         ("[a]: 1", [("wrong-type", 1, 1)]),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", [("lfs-pointer", 1, 1)]),
         ("a" * (MAX_BYTES + 1), [("descriptor-too-large", 1, 1)]),
@@ -126,6 +130,27 @@ def test_all_that_can_be_seen_at_once_is_said_at_once() -> None:
         "control-character",
         "anchor",
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ("a: [1]", 1, 4),
+        ("a: {b: 1}", 1, 4),
+        ("a:\n- 1", 1, 1),
+        ("b: 1\na:\n  b: 1", 2, 1),
+        ("{b: 1, a: [1]}", 1, 11),
+        ("{b: 1, a: }", 1, 8),
+        ("a:", 1, 1),
+        ("a: ~", 1, 4),
+        ("a: |\n  b", 1, 4),
+        ("a:\n  b", 2, 3),
+    ],
+)
+def test_a_value_without_a_line_of_its_own_is_at_its_key(text: str, line: int, column: int) -> None:
+    node, _ = parse_yaml("f", text.encode())
+    assert node is not None
+    assert place_of(node, "f", ("a",))[1:3] == (line, column)
 
 
 def test_a_tag_is_shown_as_it_is_written() -> None:
@@ -185,8 +210,8 @@ def test_an_alias_bomb_stops_at_its_first_anchor() -> None:
         (("a", "b"), False, (2, 6, "a.b")),
         (("a", "b"), True, (2, 3, "a.b")),
         (("c", 1), False, (3, 8, "c.1")),
-        (("a", "none"), False, (2, 3, "a.none")),  # the mapping that lacks it
-        (("a", "none"), True, (1, 1, "a.none")),  # the key of that mapping
+        (("a", "none"), False, (1, 1, "a.none")),  # the key of the mapping that lacks it
+        (("a", "none"), True, (1, 1, "a.none")),
         (("c", 9), False, (3, 4, "c.9")),
         ((), False, (1, 1, "")),
     ],
