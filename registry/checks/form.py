@@ -110,7 +110,9 @@ def check_languages(version: Version, _: Policy) -> Iterator[Finding]:
             yield version.place("model_metainfo", f"{side}_languages").finding("languages-unused", message)
         elif worlds and not languages:
             message = f"`{side}_types` has {_listed(sorted(worlds))}. List the languages in `{side}_languages`"
-            yield version.place("model_metainfo", f"{side}_types").finding("languages-missing", message)
+            is_empty = f"{side}_languages" in version.keys("model_metainfo")
+            place = version.place("model_metainfo", f"{side}_languages" if is_empty else f"{side}_types")
+            yield place.finding("languages-missing", message)
         elif worlds:
             yield from _language_findings(version, f"{side}_languages", worlds)
 

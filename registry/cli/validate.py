@@ -10,6 +10,7 @@ from registry.cli.options import format_option
 
 if TYPE_CHECKING:
     from registry.finding import Finding
+    from registry.report.quote import Lines
     from registry.repository import Repository
 
 
@@ -26,6 +27,7 @@ def validate(paths: tuple[str, ...], base: str | None, head: str | None, form: s
     from registry.cli.context import settings_at
     from registry.finding import weigh
     from registry.judging import Scope, folders_at, judge
+    from registry.quoting import load_lines
     from registry.report import github, json, markdown, text
     from registry.repository import Repository
 
@@ -37,16 +39,17 @@ def validate(paths: tuple[str, ...], base: str | None, head: str | None, form: s
     findings, judged = judge(repository, scope, settings.policy)
     if base_commit:
         findings = weigh([*findings, *_check_settings(repository, head_commit)], settings.policy.severity)
-    page = text.render_findings(findings, judged)
-    click.echo(
-        {
-            "text": lambda: page,
-            "json": lambda: json.render_findings(findings),
-            "markdown": lambda: markdown.render_text(page),
-            "github": lambda: github.render_findings(findings),
-        }[form](),
-        nl=False,
-    )
+
+    def lines() -> Lines:
+        return load_lines(repository, settings.models, findings, head_commit)
+
+    pages = {
+        "text": lambda: text.render_findings(findings, judged, lines()),
+        "json": lambda: json.render_findings(findings),
+        "markdown": lambda: markdown.render_text(text.render_findings(findings, judged)),
+        "github": lambda: github.render_findings(findings),
+    }
+    click.echo(pages[form](), nl=False)
     return int(any(finding.severity == "error" for finding in findings))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from registry.finding import Finding, Severity
+from registry.report.quote import NO_LINES, Lines, render_quote
 from registry.report.words import count, printable, size, value
 
 if TYPE_CHECKING:
@@ -15,14 +16,19 @@ if TYPE_CHECKING:
     from registry.plan import Plan
 
 
-def render_findings(findings: Sequence[Finding], judged: int) -> str:
-    """What is wrong with the versions that were judged."""
-    lines = [_verdict(findings, judged), ""] if findings else [_verdict(findings, judged)]
+def render_findings(findings: Sequence[Finding], judged: int, lines: Lines = NO_LINES) -> str:
+    """What is wrong with the versions that were judged, each finding with its source line where that is in `lines`."""
+    page = [verdict(findings, judged)]
     for finding in findings:
-        lines += _finding(finding)
-    if any(f.severity == "error" for f in findings):
-        lines += ["", "next: mend what is named above, then run `registry validate` again"]
-    return _joined(lines)
+        page += ["", *_finding(finding, lines)]
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    if findings:
+        page += [""]
+    if errors:
+        page += ["next: mend what is named above, then run `registry validate` again"]
+    if findings:
+        page += [f"help: `registry explain {(errors or findings)[0].rule}` says why the rule is there"]
+    return _joined(page)
 
 
 def render_changes(changes: Sequence[Change]) -> str:
@@ -37,8 +43,8 @@ def render_changes(changes: Sequence[Change]) -> str:
     return _joined(lines)
 
 
-def render_plan(plan: Plan) -> str:
-    """What reconcile would do."""
+def render_plan(plan: Plan, quoted: Lines = NO_LINES) -> str:
+    """What reconcile would do; `quoted` are the source lines of its findings."""
     if plan.note:
         return f"nothing to do: {plan.note}\n"
     counts = ", ".join(f"{number} {action}" for action, number in plan.counts().items() if number)
@@ -46,14 +52,14 @@ def render_plan(plan: Plan) -> str:
     rows = [(i.action, str(i.model), count(i.files, "file"), size(i.bytes), i.reason) for i in plan.items]
     if rows:
         lines += ["", *_table(("action", "model", "files", "bytes", "why"), rows)]
-    lines += _findings_of(plan.items)
+    lines += _findings_of(plan.items, quoted)
     if any(item.action not in ("refuse", "missing") for item in plan.items):
         return _joined([*lines, "", "next: registry reconcile"])
     return _joined(lines if plan.items else [*lines, "nothing to do"])
 
 
-def render_outcomes(outcomes: Outcomes) -> str:
-    """How a run ended."""
+def render_outcomes(outcomes: Outcomes, quoted: Lines = NO_LINES) -> str:
+    """How a run ended; `quoted` are the source lines of its findings."""
     counts = ", ".join(f"{number} {outcome}" for outcome, number in outcomes.counts().items() if number)
     commit = outcomes.commit[:12]
     if outcomes.note:
@@ -69,20 +75,22 @@ def render_outcomes(outcomes: Outcomes) -> str:
         lines += ["", *_table(headings, rows, right=(3, 4, 5))]
     for result in outcomes.results:
         if result.outcome in ("refused", "failed", "missing"):
-            lines += ["", *_unhappy(result)]
+            lines += ["", *_unhappy(result, quoted)]
     return _joined([*lines, *_next_step(outcomes)])
 
 
-def _verdict(findings: Sequence[Finding], judged: int) -> str:
+def verdict(findings: Sequence[Finding], judged: int) -> str:
+    """`failed` or `ok`, and the totals, in one line."""
     severities = Counter(finding.severity for finding in findings)
     counted = ", ".join(count(severities[s], s) for s in Severity if severities[s])
-    verdict = "failed" if severities[Severity.ERROR] else "ok"
-    return f"{verdict}: {count(judged, 'version')}, {counted or 'nothing wrong'}"
+    word = "failed" if severities[Severity.ERROR] else "ok"
+    return f"{word}: {count(judged, 'version')}, {counted or 'nothing wrong'}"
 
 
-def _finding(finding: Finding) -> list[str]:
+def _finding(finding: Finding, lines: Lines) -> list[str]:
     place = f"{printable(finding.path)}:{finding.line}:{finding.column}"
-    return [f"{place}: {finding.severity}: {finding.rule}", f"    {printable(finding.message)}"]
+    details = [printable(finding.message), *render_quote(finding, lines)]
+    return [f"{place}: {finding.severity}: {finding.rule}", *(f"    {line}" for line in details)]
 
 
 def _change(change: Change) -> list[str]:
@@ -119,16 +127,16 @@ def _registered(result: Result, commit: str) -> tuple[str, ...]:
     return (result.model.name, result.model.version, result.type, *numbers, commit, result.outcome)
 
 
-def _unhappy(result: Result) -> list[str]:
+def _unhappy(result: Result, quoted: Lines) -> list[str]:
     again = " (running again may help)" if result.retryable else ""
     lines = [f"{result.outcome} {printable(str(result.model))}: {printable(result.reason)}{again}"]
     for finding in result.findings:
-        lines += [f"    {line}" for line in _finding(finding)]
+        lines += [f"    {line}" for line in _finding(finding, quoted)]
     return [*lines, f"    hint: {printable(result.hint)}"] if result.hint else lines
 
 
-def _findings_of(items: Iterable[Any]) -> list[str]:
-    return [line for item in items for finding in item.findings for line in ("", *_finding(finding))]
+def _findings_of(items: Iterable[Any], quoted: Lines) -> list[str]:
+    return [line for item in items for finding in item.findings for line in ("", *_finding(finding, quoted))]
 
 
 def _next_step(outcomes: Outcomes) -> list[str]:
