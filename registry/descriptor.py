@@ -107,6 +107,8 @@ class File(Closed):
 
 def _long_form(value: Any) -> Any:
     """The short form of a source is its URL or path alone."""
+    if not isinstance(value, str | dict):
+        raise PydanticCustomError("source_type", "Input should be text or a mapping")
     return {"source": value} if isinstance(value, str) else value
 
 

@@ -28,7 +28,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
         ("adapters", "sources objects repository storage endpoint writing"),
         (
             "stories",
-            "copying ledger desired evidence planning drift registration reconcile judging comparing pinning",
+            "copying ledger desired evidence planning drift registration reconcile judging comparing pinning quoting",
         ),
         ("doors", "settings cli server"),
     )
@@ -55,7 +55,7 @@ HOMES: dict[str, frozenset[str]] = {
     "pydantic": frozenset({"descriptor", "snapshot", "pinning", "server"}),
     "pydantic_core": frozenset({"descriptor"}),
     "requests": frozenset({"web"}),
-    "rich": frozenset({"report/text"}),
+    "rich": frozenset({"report"}),
     "sqlalchemy": frozenset({"server/records"}),
     "starlette": frozenset({"server"}),
     "urllib3": frozenset({"web"}),

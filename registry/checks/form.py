@@ -241,6 +241,7 @@ _WANTED = {
     "tuple_type": "a list",
     "dict_type": "a mapping",
     "model_type": "a mapping",
+    "source_type": "`./file`, a URL, or a mapping with `source`",
     "argument_type": "text, a finite number, `true` or `false`",
     "string_too_long": "at most {max_length} characters",
     "string_too_short": "at least {min_length} character",

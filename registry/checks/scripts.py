@@ -83,7 +83,7 @@ def _inference_problems(script: str, data: bytes | None) -> tuple[Problem, ...]:
         problems.append(_missing(script, "init(model_path)", "which loads the model"))
     elif not any(_takes(init, 1) for init in inits):
         message = "`init` is called with one argument, the folder of the model. Write `init(model_path)`"
-        problems.append(Problem(inits[-1].lineno, inits[-1].col_offset + 1, message))
+        problems.append(_at_name(inits[-1], message))
     if not any(_definitions(module, "run")):
         problems.append(_missing(script, "run(data)", "which answers a request"))
     return tuple(problems)
@@ -102,7 +102,7 @@ def _preprocessing_problems(script: str, data: bytes | None) -> tuple[Problem, .
         return ()
     if not any(_takes(run, 2) for run in runs):
         message = "`run` takes neither one argument nor two. Write `run(data_dir)`, or `init()` and `run(line, file)`"
-        return (Problem(runs[-1].lineno, runs[-1].col_offset + 1, message),)
+        return (_at_name(runs[-1], message),)
     if not any(_definitions(module, "init")):
         return (_missing(script, "init()", "which stands beside `run(line, file)`"),)
     return ()
@@ -172,6 +172,11 @@ def place_in(version: Version, target: str, line: int, column: int) -> Place:
 
 def _missing(script: str, function: str, purpose: str) -> Problem:
     return Problem(1, 1, f"`{script}` has no `{function.partition('(')[0]}`. Add `def {function}`, {purpose}")
+
+
+def _at_name(function: ast.stmt, message: str) -> Problem:
+    keywords = "async def " if isinstance(function, ast.AsyncFunctionDef) else "def "
+    return Problem(function.lineno, function.col_offset + len(keywords) + 1, message)
 
 
 def _is_module(stem: str) -> bool:

@@ -12,6 +12,7 @@ from registry.errors import UsageError
 if TYPE_CHECKING:
     from registry.identity import ModelId
     from registry.outcome import Result
+    from registry.report.quote import Lines
 
 
 @click.command()
@@ -43,6 +44,7 @@ def reconcile(
     done: the same again does nothing. NAME/VERSION limits the run to some versions.
     """
     from registry.cli.context import open_run, settings_at
+    from registry.quoting import load_lines
     from registry.reconcile import reconcile as run_reconcile
     from registry.report import json, markdown, text
     from registry.repository import Repository
@@ -54,10 +56,15 @@ def reconcile(
     only = [_model_id(model) for model in models]
     with open_run(repository, settings, jobs=jobs, fetch=fetch, on_result=_say) as run:
         outcomes = run_reconcile(run, rev, only=only, full=full, allow_rewind=allow_rewind, timeout=lock_timeout)
+
+    def lines() -> Lines:
+        findings = [finding for result in outcomes.results for finding in result.findings]
+        return load_lines(repository, settings.models, findings, outcomes.commit)
+
     pages = {
-        "text": lambda: text.render_outcomes(outcomes),
+        "text": lambda: text.render_outcomes(outcomes, lines()),
         "json": lambda: json.render_outcomes(outcomes),
-        "markdown": lambda: markdown.render_text(text.render_outcomes(outcomes)),
+        "markdown": lambda: markdown.render_text(text.render_outcomes(outcomes, lines())),
     }
     click.echo(pages[form](), nl=False)
     return outcomes.exit_code

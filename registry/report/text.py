@@ -21,13 +21,10 @@ def render_findings(findings: Sequence[Finding], judged: int, lines: Lines = NO_
     page = [verdict(findings, judged)]
     for finding in findings:
         page += ["", *_finding(finding, lines)]
-    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if findings:
-        page += [""]
-    if errors:
-        page += ["next: mend what is named above, then run `registry validate` again"]
-    if findings:
-        page += [f"help: `registry explain {(errors or findings)[0].rule}` says why the rule is there"]
+        is_failed = any(finding.severity is Severity.ERROR for finding in findings)
+        next_step = ["next: mend what is named above, then run `registry validate` again"] if is_failed else []
+        page += ["", *next_step, *_help(findings)]
     return _joined(page)
 
 
@@ -52,10 +49,14 @@ def render_plan(plan: Plan, quoted: Lines = NO_LINES) -> str:
     rows = [(i.action, str(i.model), count(i.files, "file"), size(i.bytes), i.reason) for i in plan.items]
     if rows:
         lines += ["", *_table(("action", "model", "files", "bytes", "why"), rows)]
-    lines += _findings_of(plan.items, quoted)
+    findings = [finding for item in plan.items for finding in item.findings]
+    for finding in findings:
+        lines += ["", *_finding(finding, quoted)]
     if any(item.action not in ("refuse", "missing") for item in plan.items):
-        return _joined([*lines, "", "next: registry reconcile"])
-    return _joined(lines if plan.items else [*lines, "nothing to do"])
+        lines += ["", "next: registry reconcile"]
+    elif findings:
+        lines += ["", "next: mend what is named above in a pull request"]
+    return _joined([*lines, *_help(findings)] if plan.items else [*lines, "nothing to do"])
 
 
 def render_outcomes(outcomes: Outcomes, quoted: Lines = NO_LINES) -> str:
@@ -135,15 +136,18 @@ def _unhappy(result: Result, quoted: Lines) -> list[str]:
     return [*lines, f"    hint: {printable(result.hint)}"] if result.hint else lines
 
 
-def _findings_of(items: Iterable[Any], quoted: Lines) -> list[str]:
-    return [line for item in items for finding in item.findings for line in ("", *_finding(finding, quoted))]
-
-
 def _next_step(outcomes: Outcomes) -> list[str]:
     if outcomes.exit_code == 0:
         return []
     step = "run `registry reconcile` again" if outcomes.exit_code == 3 else "mend what is named above in a pull request"
-    return ["", f"next: {step}; the versions stay pending until they are done"]
+    findings = [finding for result in outcomes.results for finding in result.findings]
+    return ["", f"next: {step}; the versions stay pending until they are done", *_help(findings)]
+
+
+def _help(findings: Sequence[Finding]) -> list[str]:
+    """Where the first rule that is broken is explained, one that fails the check before others."""
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    return [f"help: `registry explain {f.rule}` shows the rule with examples" for f in (errors or findings)[:1]]
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> list[str]:

@@ -75,7 +75,8 @@ def test_a_mistake_is_shown_with_its_place_and_the_next_step(
     shown = done.out.split(f"{PATH}:{place[0]}:{place[1]}: error: {rule}\n")
     assert len(shown) == 2, done.out
     assert step in shown[1].split("\n")[0]
-    assert done.out.endswith("next: mend what is named above, then run `registry validate` again\n")
+    assert "\nnext: mend what is named above, then run `registry validate` again\n" in done.out
+    assert "\nhelp: `registry explain " in done.out
     assert is_untouched(repository)
 
 
@@ -175,7 +176,7 @@ def test_a_file_may_be_called_anything_and_is_named(repository: Path) -> None:
         done = registry(repository, "validate", *options)
         assert (done.code, done.err) == (1, "")
         assert done.out.count(": error: stray-file\n") == 2 * len(names)
-        assert done.out.count("\n") == 4 + 4 * len(names)
+        assert done.out.count("\n") == 4 + 6 * len(names)
         assert not any(ord(char) < 32 and char != "\n" for char in done.out)
 
 

@@ -56,10 +56,10 @@ def test_what_can_be_called_with_one_argument_is_an_init(tmp_path: Path, init: s
 @pytest.mark.parametrize(
     "init", ["def init(): pass", "def init(a, b): pass", "def init(a, *, b): pass", "def init(*, a=1): pass"]
 )
-def test_what_cannot_be_called_with_one_argument_is_named_where_it_stands(tmp_path: Path, init: str) -> None:
+def test_what_cannot_be_called_with_one_argument_is_said_at_its_name(tmp_path: Path, init: str) -> None:
     (finding,) = found(tmp_path, f"if True:\n    {init}\n{RUN}")
     assert (finding.rule, finding.path) == ("inference-functions", "models/tiny/1.0/inference.py")
-    assert (finding.line, finding.column) == (2, 5)
+    assert (finding.line, finding.column) == (2, 9)
 
 
 @pytest.mark.parametrize(
