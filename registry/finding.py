@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
+from registry.hiding import hide_secrets
 from registry.rules import RULES
 
 
@@ -55,9 +56,10 @@ class Place(NamedTuple):
         expected: str | None = None,
         fix: str | None = None,
     ) -> Finding:
-        """A finding here, with the severity that the rule has by default."""
+        """A finding here, with the severity that the rule has by default; secrets that it quotes are hidden."""
         severity = Severity(RULES[rule].severity)
-        return Finding(self.path, self.line, self.column, rule, severity, self.field, message, found, expected, fix)
+        said, shown = hide_secrets(message), hide_secrets(found) if found else found
+        return Finding(self.path, self.line, self.column, rule, severity, self.field, said, shown, expected, fix)
 
 
 def weigh(findings: list[Finding], severities: Mapping[str, str]) -> list[Finding]:

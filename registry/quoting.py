@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from registry.finding import Finding
-from registry.report.hiding import hide_secrets
+from registry.hiding import hide_secrets
 from registry.report.quote import Lines
 from registry.report.span import is_of_a_line
 from registry.repository import Repository

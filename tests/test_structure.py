@@ -21,7 +21,7 @@ MAX_LINES = 300
 FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
     (floor, frozenset(parts.split()))
     for floor, parts in (
-        ("words", "digests errors rules finding policy parallel"),
+        ("words", "digests errors hiding rules finding policy parallel"),
         ("names and forms", "identity languages nodes yaml12 wire descriptor"),
         ("rules: pure functions", "snapshot diff plan outcome edits pins facts weights counting pickles checks report"),
         ("the web", "web"),

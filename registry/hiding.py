@@ -1,4 +1,4 @@
-"""Secrets in a source text, hidden: no report shows them, whatever is wrong around them."""
+"""Secrets in a text, hidden: no report shows them, whatever is wrong around them."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ from collections.abc import Iterator
 
 Span = tuple[int, int]  # characters of a text, from and up to
 
-_TOKEN = re.compile(r"\S+")
+_ANY = re.compile(r"(?i)://|pas|psw|pwd|bearer |sig|token|key|secret")
+_TOKEN = re.compile(r"[^\s`]+")
 _USER = re.compile(r"://(?P<secret>[^/?#]+)(?=@)")
 _NAMED = (
-    re.compile(r"(?i)\bbearer (?P<secret>[^\s'\"<>,;]+)"),
+    re.compile(r"(?i)\bbearer (?P<secret>[^\s'\"<>,;]{6,})"),
     re.compile(
         r"(?ia)(?:\bsig|token|key|secret)['\"]?[ \t]*+[=:][ \t]*+(?P<secret>\"[^\"\n]+|'[^'\n]+|[\w+/=%-]{20,})"
     ),
     re.compile(r"(?s)PRIVATE KEY-----(?P<secret>.+?)(?=-----END|\Z)"),
 )
-_PASSWORD = re.compile(r"(?i)password['\"]?\s*+[=:]\s*+(?!['\"]?\$\{env:)")  # what is only named is shown
+# Also with a slip in the word; what is only named is shown.
+_PASSWORD = re.compile(r"(?i)(?:\b|_)(?:pas\w*+|pwd|psw\w*+)['\"]?\s*+[=:]\s*+(?!['\"]?\$\{env:)")
 _QUOTED = re.compile(r"""(?s)"(?:[^"\\]|\\.)*+"|'(?:[^']|'')*+'""")
 
 
 def hide_secrets(text: str) -> str:
     """The text with `*` for each character of a password, a token, a private key, and a user or query in a URL."""
+    if not _ANY.search(text):
+        return text
     chars = list(text)
     for find in (_in_urls, _named, _passwords):
         for start, end in find(text):
