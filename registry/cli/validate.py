@@ -46,7 +46,7 @@ def validate(paths: tuple[str, ...], base: str | None, head: str | None, form: s
     pages = {
         "text": lambda: text.render_findings(findings, judged, lines()),
         "json": lambda: json.render_findings(findings),
-        "markdown": lambda: markdown.render_text(text.render_findings(findings, judged)),
+        "markdown": lambda: markdown.render_findings(findings, judged),
         "github": lambda: github.render_findings(findings),
     }
     click.echo(pages[form](), nl=False)

@@ -1,15 +1,61 @@
-"""Markdown for a summary or a comment: the text inside a fence that nothing in it can close."""
+"""Markdown for a summary or a comment."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import groupby
+
+from registry.finding import Finding, Severity
+from registry.report.markup import code, inline
+from registry.report.text import next_steps, verdict
+from registry.report.words import count, shortened
+
+_MOST = 60_000  # characters: GitHub cuts a comment off at 65,536, and a page may stand beside others
+_ROOM = 1000  # of them, for the verdict, the totals and the next step
+_HEADINGS = "| place | severity | rule | what is wrong |\n|---|---|---|---|\n"
+_SEVERITIES = list(Severity)
+
+
+def render_findings(findings: Sequence[Finding], judged: int) -> str:
+    """The verdict, a table for each file, and the next step; where it would be too long, errors before all else."""
+    listed = _listed(findings)
+    blocks = [f"**{verdict(findings, judged)}**\n"]
+    for path, of_file in groupby(listed, key=lambda finding: finding.path):
+        blocks.append(f"{_title(path)}{''.join(map(_row, of_file))}")
+    if len(listed) < len(findings):
+        files = {finding.path for finding in set(findings) - set(listed)}
+        blocks.append(f"{count(len(findings) - len(listed), 'more finding')} in {count(len(files), 'file')}.\n")
+    blocks += [f"{inline(step)}\n" for step in next_steps(findings)]
+    return "\n".join(blocks)
 
 
 def render_text(text: str) -> str:
-    """The verdict as a line of its own, the details as they stand in the terminal."""
-    verdict, _, details = text.partition("\n")
-    pages = [_fenced(verdict)] if not details.strip() else [_fenced(verdict), _fenced(details.strip("\n"))]
+    """The verdict as a line of its own, the details as they stand in the terminal, in a fence that nothing closes."""
+    said, _, details = text.partition("\n")
+    pages = [_fenced(said)] if not details.strip() else [_fenced(said), _fenced(details.strip("\n"))]
     return "\n".join(pages)
+
+
+def _listed(findings: Sequence[Finding]) -> list[Finding]:
+    """Those that fit on a page, in their order."""
+    fit, paths, room = set(), set(), _MOST - _ROOM
+    for finding in sorted(findings, key=lambda f: _SEVERITIES.index(f.severity)):
+        room -= len(_row(finding)) + (0 if finding.path in paths else len(_title(finding.path)) + 1)
+        if room < 0:
+            break
+        fit.add(finding)
+        paths.add(finding.path)
+    return [finding for finding in findings if finding in fit]
+
+
+def _title(path: str) -> str:
+    return f"{code(shortened(path, 300))}\n\n{_HEADINGS}"
+
+
+def _row(finding: Finding) -> str:
+    place = f"{finding.line}:{finding.column}"
+    return f"| {place} | {finding.severity} | {code(finding.rule)} | {inline(shortened(finding.message, 1000))} |\n"
 
 
 def _fenced(text: str) -> str:

@@ -22,9 +22,7 @@ def render_findings(findings: Sequence[Finding], judged: int, lines: Lines = NO_
     for finding in findings:
         page += ["", *_finding(finding, lines)]
     if findings:
-        is_failed = any(finding.severity is Severity.ERROR for finding in findings)
-        next_step = ["next: mend what is named above, then run `registry validate` again"] if is_failed else []
-        page += ["", *next_step, *_help(findings)]
+        page += ["", *next_steps(findings)]
     return _joined(page)
 
 
@@ -86,6 +84,13 @@ def verdict(findings: Sequence[Finding], judged: int) -> str:
     counted = ", ".join(count(severities[s], s) for s in Severity if severities[s])
     word = "failed" if severities[Severity.ERROR] else "ok"
     return f"{word}: {count(judged, 'version')}, {counted or 'nothing wrong'}"
+
+
+def next_steps(findings: Sequence[Finding]) -> list[str]:
+    """What to do about the findings of a validation, and where to read more, each in a line."""
+    is_failed = any(finding.severity is Severity.ERROR for finding in findings)
+    mend = ["next: mend what is named above, then run `registry validate` again"] if is_failed else []
+    return [*mend, *_help(findings)]
 
 
 def _finding(finding: Finding, lines: Lines) -> list[str]:

@@ -15,6 +15,11 @@ def printable(text: str) -> str:
     return escaped.replace("\r", "\\r").replace("\n", "\\n").replace("\t", "\\t")
 
 
+def shortened(text: str, most: int) -> str:
+    """The text where it has at most so many characters, else its beginning and `…`."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def count(number: int, word: str) -> str:
     """`1 error`, `2 errors`."""
     return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
