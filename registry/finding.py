@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
@@ -60,6 +60,12 @@ class Place(NamedTuple):
         severity = Severity(RULES[rule].severity)
         said, shown = hide_secrets(message), hide_secrets(found) if found else found
         return Finding(self.path, self.line, self.column, rule, severity, self.field, said, shown, expected, fix)
+
+
+def by_weight(findings: Iterable[Finding]) -> list[Finding]:
+    """The findings with errors before warnings before notices, and else in their order."""
+    severities = list(Severity)
+    return sorted(findings, key=lambda finding: severities.index(finding.severity))
 
 
 def weigh(findings: list[Finding], severities: Mapping[str, str]) -> list[Finding]:

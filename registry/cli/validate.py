@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("paths", metavar="[PATH]…", nargs=-1)
 @click.option("--base", metavar="REV", help="Judge only what differs from this revision, by its settings.")
 @click.option("--head", metavar="REV", help="Judge this revision instead of the working tree.")
-@format_option("text", "json", "markdown", "github")
+@format_option("text", "json", "markdown", "github", "sarif")
 def validate(paths: tuple[str, ...], base: str | None, head: str | None, form: str) -> int:
     """Say everything that is wrong with the descriptors.
 
@@ -48,9 +48,18 @@ def validate(paths: tuple[str, ...], base: str | None, head: str | None, form: s
         "json": lambda: json.render_findings(findings),
         "markdown": lambda: markdown.render_findings(findings, judged),
         "github": lambda: github.render_findings(findings),
+        "sarif": lambda: _render_sarif(findings, lines()),
     }
     click.echo(pages[form](), nl=False)
     return int(any(finding.severity == "error" for finding in findings))
+
+
+def _render_sarif(findings: list[Finding], lines: Lines) -> str:
+    from registry.report import sarif
+    from registry.rules import RULES
+    from registry.rules.page import read_page
+
+    return sarif.render_findings(findings, lines, {rule: read_page(rule) for rule in RULES})
 
 
 def _check_settings(repository: Repository, head: str | None) -> list[Finding]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 
-from registry.finding import Finding, Severity
+from registry.finding import Finding, by_weight
 from registry.report.markup import code, inline
 from registry.report.text import next_steps, verdict
 from registry.report.words import count, shortened
@@ -14,7 +14,6 @@ from registry.report.words import count, shortened
 _MOST = 60_000  # characters: GitHub cuts a comment off at 65,536, and a page may stand beside others
 _ROOM = 1000  # of them, for the verdict, the totals and the next step
 _HEADINGS = "| place | severity | rule | what is wrong |\n|---|---|---|---|\n"
-_SEVERITIES = list(Severity)
 
 
 def render_findings(findings: Sequence[Finding], judged: int) -> str:
@@ -40,7 +39,7 @@ def render_text(text: str) -> str:
 def _listed(findings: Sequence[Finding]) -> list[Finding]:
     """Those that fit on a page, in their order."""
     fit, paths, room = set(), set(), _MOST - _ROOM
-    for finding in sorted(findings, key=lambda f: _SEVERITIES.index(f.severity)):
+    for finding in by_weight(findings):
         room -= len(_row(finding)) + (0 if finding.path in paths else len(_title(finding.path)) + 1)
         if room < 0:
             break
