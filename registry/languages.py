@@ -51,6 +51,11 @@ def read_language(name: str, worlds: frozenset[World]) -> Reading:
     return _read_undeclared(name, known) if known else _read_unknown(name, worlds)
 
 
+def programming_languages() -> list[str]:
+    """The canonical keys of all programming languages."""
+    return sorted(_vendored()["aliases"])
+
+
 def canonical_key(name: str) -> str:
     """The key for a Linguist name: `CSHARP` for `C#`, `VISUAL_BASIC_NET` for `Visual Basic .NET`."""
     words = name.upper().replace("++", "PP").replace("#", "SHARP").replace("*", "STAR")

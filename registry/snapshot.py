@@ -73,6 +73,10 @@ class Version:
         items = enumerate(found) if isinstance(found, list) else ()
         return [(index, str(item.value)) for index, item in items if isinstance(item.value, str)]
 
+    def has(self, *keys: str) -> bool:
+        """Whether there is a value at `keys`; a key with nothing behind it has none."""
+        return self._at(keys) is not None
+
     def source(self, target: str) -> str | None:
         """Where a target's bytes come from, in the short form or the long one."""
         return self._sources.get(target)

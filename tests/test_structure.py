@@ -22,7 +22,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
     (floor, frozenset(parts.split()))
     for floor, parts in (
         ("words", "digests errors hiding rules finding policy parallel"),
-        ("names and forms", "identity languages nodes yaml12 wire descriptor"),
+        ("names and forms", "identity languages nodes yaml12 wire descriptor schema"),
         ("rules: pure functions", "snapshot diff plan outcome edits pins facts weights counting pickles checks report"),
         ("the web", "web"),
         ("adapters", "sources objects repository storage endpoint writing"),
@@ -52,8 +52,8 @@ HOMES: dict[str, frozenset[str]] = {
     "markupsafe": frozenset({"server/catalog"}),
     "packaging": frozenset({"checks/form"}),
     # types of what strangers send: the descriptor, and what the endpoint takes; the others catch what they raise
-    "pydantic": frozenset({"descriptor", "snapshot", "pinning", "server"}),
-    "pydantic_core": frozenset({"descriptor"}),
+    "pydantic": frozenset({"descriptor", "schema", "snapshot", "pinning", "server"}),
+    "pydantic_core": frozenset({"descriptor", "schema"}),
     "requests": frozenset({"web"}),
     "rich": frozenset({"report"}),
     "sqlalchemy": frozenset({"server/records"}),

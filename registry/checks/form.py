@@ -78,8 +78,8 @@ def _folder_that_is_a_file(target: str, folded: Mapping[str, str]) -> str | None
 def check_environments(version: Version, _: Policy) -> Iterator[Finding]:
     """Each `*_properties` has a conda file or a docker image."""
     for key in version.environments:
-        keys = version.keys("model_config", key)
-        if keys and not {"conda_env", "docker_image"} & set(keys):
+        environment = ("model_config", key)
+        if version.keys(*environment) and not any(version.has(*environment, k) for k in ("conda_env", "docker_image")):
             message = f"`{key}` has neither `conda_env` nor `docker_image`. Add one of the two, or both"
             yield version.place("model_config", key, at_key=True).finding("environment-missing", message)
 

@@ -12,6 +12,7 @@ from registry.errors import RegistryError
 
 COMMANDS = {  # each with the first sentence of its help, so that nothing is imported to list them
     "validate": "Say everything that is wrong with the descriptors.",
+    "schema": "Print the JSON Schema of the descriptor.",
     "explain": "Say what a rule wants and why, with examples.",
     "diff": "Show what changed for a reader of the models.",
     "plan": "Show what reconcile would do, and do nothing.",
