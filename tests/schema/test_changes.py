@@ -62,9 +62,10 @@ NUMBERS = [
     *("0", "-1", "1.0", "1.10", "0x1F", "1e3", ".inf", ".nan", "true", "~", "", "no", "12:30", "1_000", "2024-01-01"),
     *("9" * 64, "1" * 100, f"0.{'1' * 300}", str(10**15), str(10**15 + 1), "1000000000000000.0"),
 ]
+WORDS = "ENCODER encoder OTHER SOURCE_CODE en pt-BR PYTHON c++ b_c removed withdrawn MIT"
 TEXTS = [
     *("", "a", "a\nb", "a\n", *("x" * length for length in (200, 201, 512, 513, 2000, 2001, 5000)), "9", "true"),
-    *"ENCODER encoder OTHER SOURCE_CODE en pt-BR PYTHON c++ b_c removed withdrawn MIT".split(),
+    *WORDS.split(),
     *("./index.md", "./x/../y", "https://example.com/x", "file:///x", "inference.py", "index.md", "index.MD"),
     *("a/b", "a//b", "/a", "\U0001f600" * 200, "\U0001f600" * 201, "hunter2", "0" * 64, "A" * 64),
     "${env:REGISTRY_DOCKER_PASSWORD_X}",
@@ -75,7 +76,7 @@ OTHERS: list[Any] = [
     {"state": "removed"},
 ]
 VALUES: list[Any] = [*map(Raw, NUMBERS), *TEXTS, *OTHERS]
-KEYS = [*"typ type description name source images conda_env docker_image a ../a".split(), "x" * 513, "a ", ""]
+KEYS = ["typ", "type", "description", "name", "source", "images", "conda_env", "a", "../a", "x" * 513, "a ", ""]
 
 
 def written(value: Any) -> str:
