@@ -9,8 +9,10 @@ import click
 def schema() -> int:
     """Print the JSON Schema of the descriptor.
 
-    An editor with a YAML language server checks and completes a descriptor that names it in its first line:
-    `# yaml-language-server: $schema=model.schema.json`.
+    An editor with a YAML language server checks, explains and completes a descriptor that begins so:
+
+    \b
+    # yaml-language-server: $schema=model.schema.json
     """
     import json
 
