@@ -43,7 +43,9 @@ def text_targets(version: Version) -> list[str]:
     return [
         target
         for target in version.keys("model_files")
-        if target in named or target.endswith(INDEX) or f"/{target}".endswith(f"/{_CONFIGURATION}")
+        if target in named
+        or target.endswith(INDEX)
+        or (target.endswith(_CONFIGURATION) and f"/{target}".endswith(f"/{_CONFIGURATION}"))
     ]
 
 

@@ -94,9 +94,8 @@ class Version:
     @cached_property
     def _sources(self) -> Mapping[str, str]:
         """By target; kept, because many rules ask for each."""
-        found = (
-            (t, self.text("model_files", t) or self.text("model_files", t, "source")) for t in self.keys("model_files")
-        )
+        files = self._at(("model_files",))
+        found = ((target, _source(entry.node.value)) for target, entry in files.items()) if type(files) is dict else ()
         return {target: source for target, source in found if source is not None}
 
     def _at(self, keys: tuple[str, ...]) -> Any:
@@ -106,6 +105,12 @@ class Version:
                 return None
             value = entry.node.value
         return value
+
+
+def _source(file: Any) -> str | None:
+    if type(file) is dict:
+        file = file["source"].node.value if "source" in file else None
+    return str(file) if isinstance(file, str) and file else None
 
 
 @dataclass(frozen=True)

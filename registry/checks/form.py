@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from registry.finding import Finding, Place
@@ -17,6 +17,7 @@ from registry.snapshot import DESCRIPTOR, Version
 
 Keys = tuple[str | int, ...]
 _IDENTITY = {"name", "version"}
+_WORLDS = {world.value: world for world in World}
 WORLDLESS = ("CLASS_LABEL", "OTHER")  # types without languages
 
 
@@ -101,7 +102,7 @@ def check_languages(version: Version, _: Policy) -> Iterator[Finding]:
     """Languages are listed exactly where a type has them, each by a name that means one language."""
     for side in ("input", "output"):
         types = {text for _, text in version.texts("model_metainfo", f"{side}_types")}
-        worlds = frozenset(World(t) for t in types & set(World))
+        worlds = frozenset(_WORLDS[t] for t in types & _WORLDS.keys())
         languages = version.texts("model_metainfo", f"{side}_languages")
         if types <= set(WORLDLESS) and types and languages:
             message = (
@@ -127,19 +128,24 @@ def _language_findings(version: Version, key: str, worlds: frozenset[World]) -> 
 
 def check_license(version: Version, _: Policy) -> Iterator[Finding]:
     """`license` is an SPDX expression."""
-    if (expression := version.text("license")) is None:
+    expression = version.text("license")
+    if expression is None or (canonical := _canonical_license(expression)) == expression:
         return
+    message = f"`{expression}` is spelled `{canonical}` in SPDX. Write it so"
+    if canonical is None:
+        message = f"`{expression}` is not an SPDX expression. Write one such as `MIT` or `Apache-2.0 OR MIT`"
+    yield version.place("license").finding("license-unknown", message, found=expression, fix=canonical)
+
+
+@lru_cache(maxsize=256)  # a few make up nearly all that are asked for
+def _canonical_license(expression: str) -> str | None:
+    """The expression as SPDX spells it; None where it is none."""
     from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
     try:
-        canonical = canonicalize_license_expression(expression)
+        return canonicalize_license_expression(expression)
     except InvalidLicenseExpression:
-        message = f"`{expression}` is not an SPDX expression. Write one such as `MIT` or `Apache-2.0 OR MIT`"
-        yield version.place("license").finding("license-unknown", message, found=expression)
-    else:
-        if canonical != expression:
-            message = f"`{expression}` is spelled `{canonical}` in SPDX. Write it so"
-            yield version.place("license").finding("license-unknown", message, found=expression, fix=canonical)
+        return None
 
 
 CHECKS = (

@@ -41,6 +41,8 @@ def check_num_params(version: Version, _: Policy) -> Iterator[Finding]:
 
 def check_type(version: Version, _: Policy) -> Iterator[Finding]:
     """`type` is what config.json means, where that can be known."""
+    if not any(target.endswith("config.json") for target in version.facts.texts):
+        return
     target = _configuration(version)
     claimed, reading = version.text("model_config", "type"), read_type(version.facts.texts.get(target or "", b""))
     if reading is None or claimed == reading.type or claimed not in _TYPES:
