@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,9 +47,7 @@ def judge(repository: Repository, scope: Scope, policy: Policy) -> Verdict:
     files = repository.files(scope.head, scope.models, only, scope.folders if only is None else ())
     findings: list[Finding] = []
     models: list[ModelId] = []
-    for found, judged in map_shares(
-        partial(_judge, repository.root, scope, policy), _divided(files, scope.models, _SHARE)
-    ):
+    for found, judged in map_shares(partial(_judge, repository, scope, policy), _divided(files, scope.models, _SHARE)):
         findings += found
         models += judged
     is_whole = only is None and not scope.folders
@@ -107,12 +105,10 @@ def _divided(files: Iterable[TreeFile], models: str, most: int) -> Iterator[list
         yield part
 
 
-_opened = cache(Repository)  # in each process that takes shares: one
-
-
-def _judge(root: Path, scope: Scope, policy: Policy, share: list[TreeFile]) -> tuple[list[Finding], list[ModelId]]:
+def _judge(
+    repository: Repository, scope: Scope, policy: Policy, share: list[TreeFile]
+) -> tuple[list[Finding], list[ModelId]]:
     """What is wrong with the versions in a share, and which they are."""
-    repository = _opened(root)
     findings: list[Finding] = []
     models: list[ModelId] = []
     for files in _divided(share, scope.models, _BATCH):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Generator, Iterator
 from itertools import islice
 from threading import Lock
 from typing import Any
+from weakref import finalize
 
 from registry.errors import RepositoryError
 
@@ -14,11 +15,12 @@ _AT_ONCE = 500  # ids of 41 or 65 bytes: a pipe takes them whatever git is doing
 
 
 class Objects:
-    """Started by `start` when first asked for; has stdin and stdout."""
+    """Started by `start` when first asked for, as a process with pipes; ended with this object at the latest."""
 
     def __init__(self, start: Callable[[], Any]) -> None:
         self._start = start
         self._process: Any = None
+        self._end: Callable[[], object] = int  # nothing to end
         self._asking = Lock()
 
     def read(self, oids: Collection[str]) -> Generator[tuple[str, Iterator[bytes]]]:
@@ -26,14 +28,20 @@ class Objects:
         remaining = iter(oids)
         while some := list(islice(remaining, _AT_ONCE)):
             with self._asking:
-                process = self._process = self._process or self._start()
-                process.stdin.write("".join(f"{oid}\n" for oid in some).encode())
-                process.stdin.flush()
+                self._ask(some)
                 try:
                     yield from (self._next() for _ in some)
                 except BaseException:
-                    self._process = None  # what else it was asked for was not read
+                    self._end()  # what else it was asked for was not read
+                    self._process = None
                     raise
+
+    def _ask(self, oids: list[str]) -> None:
+        if self._process is None:
+            self._process = self._start()
+            self._end = finalize(self, _end, self._process)
+        self._process.stdin.write("".join(f"{oid}\n" for oid in oids).encode())
+        self._process.stdin.flush()
 
     def _next(self) -> tuple[str, Iterator[bytes]]:
         oid, kind, *size = self._process.stdout.readline().decode().split() or ("", "missing")
@@ -46,3 +54,9 @@ class Objects:
             size -= len(chunk)
             yield chunk
         self._process.stdout.read(1)  # the line feed after each content
+
+
+def _end(process: Any) -> None:
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        pipe.close()
+    process.proc.wait()

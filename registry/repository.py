@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from subprocess import PIPE
 from typing import NamedTuple
@@ -46,6 +47,10 @@ class Repository:
         self.root = Path(self._repo.working_tree_dir)
         self._repo.git.update_environment(LC_ALL="C", GIT_OPTIONAL_LOCKS="0", GIT_LITERAL_PATHSPECS="1")
         self.objects = Objects(lambda: self._repo.git.cat_file("--batch", istream=PIPE, as_process=True))
+
+    def __reduce__(self) -> tuple[Callable[[Path], Repository], tuple[Path]]:
+        """For another process, which opens it once."""
+        return _reopened, (self.root,)
 
     @classmethod
     def here(cls) -> Repository:
@@ -260,6 +265,11 @@ class Repository:
         if not stat.S_ISREG(status.st_mode):
             return TreeFile(path.rstrip("/"), SUBMODULE, "", 0)  # git ends the path of a nested repository with `/`
         return TreeFile(path, "100644", "", status.st_size)
+
+
+@cache
+def _reopened(root: Path) -> Repository:
+    return Repository(root)
 
 
 def _failed(command: str, error: GitCommandError) -> RepositoryError:
