@@ -144,9 +144,7 @@ def _read(reader: _Reader, text: str) -> Node | None:
         return None
     except yaml.MarkedYAMLError as error:
         if not any(f.rule == "conflict-marker" for f in reader.findings):
-            problem = " ".join(filter(None, (error.context, error.problem)))
-            message = f"this is not YAML: {problem}. Correct this line or the one before"
-            reader.findings.append(_syntax_place(reader.path, text, error).finding("yaml-syntax", message))
+            reader.findings.append(_syntax_finding(reader.path, text, error))
     except yaml.YAMLError as error:  # the reader's complaint about a character has no mark
         if not reader.findings:
             message = f"this is not YAML: {str(error).splitlines()[0]}. Take the character out"
@@ -154,13 +152,24 @@ def _read(reader: _Reader, text: str) -> Node | None:
     return None
 
 
-def _syntax_place(path: str, text: str, error: Any) -> Place:
+def _syntax_finding(path: str, text: str, error: Any) -> Finding:
     """Where the problem is, or where what it broke began: one of them is in the file, the other may be after it."""
-    written = text.rstrip()
-    for mark in filter(None, (error.problem_mark, error.context_mark)):
-        if mark.index < len(written):
-            return Place(path, mark.line + 1, mark.column + 1)
-    return _at(path, text, max(len(written) - 1, 0))
+    written, context, problem = text.rstrip(), error.context_mark, error.problem_mark
+    message = f"{' '.join(filter(None, (error.context, error.problem)))}. Correct this line or the one before"
+    marks = [mark for mark in (problem, context) if mark is not None and mark.index < len(written)]
+    if context is not None and problem.line > context.line and error.context in _BEGUN:
+        marks = [context]
+        message = _BEGUN[error.context].format(line=problem.line + 1)
+    index = marks[0].index if marks else max(len(written) - 1, 0)
+    return _at(path, text, index).finding("yaml-syntax", f"this is not YAML: {message}")
+
+
+_NOT_CLOSED = "what begins here is not closed, or lacks a comma, before line {line}. Add what is missing"
+_BEGUN = {  # what is seen to be wrong on a later line only
+    "while parsing a flow sequence": _NOT_CLOSED,
+    "while parsing a flow mapping": _NOT_CLOSED,
+    "while scanning a simple key": "a `:` is missing here. Write `key: value`",
+}
 
 
 def _build(reader: _Reader, parser: Any) -> Node | None:
