@@ -34,6 +34,11 @@ class Reading:
     message: str  # what is wrong, then what to do; "" where problem is None
     suggestions: tuple[str, ...] = ()  # canonical spellings, the likeliest first
 
+    @property
+    def meant(self) -> str | None:
+        """The one spelling that is to be written instead, if there is one."""
+        return self.suggestions[0] if len(self.suggestions) == 1 and self.problem in ("alias", "unknown") else None
+
 
 @lru_cache(maxsize=4096)  # a few names make up nearly all that are asked for
 def read_language(name: str, worlds: frozenset[World]) -> Reading:

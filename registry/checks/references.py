@@ -73,7 +73,7 @@ def _target(version: Version, keys: Keys, rule: str, suffixes: tuple[str, ...]) 
             message = f"`{value}` is not {expected}. Name another target"
             yield version.place(*keys).finding(rule, message, found=value, expected=expected)
     elif _URL.match(value):
-        near = next((target for target in targets if version.source(target) == value), None)
+        near = next((t for t in targets if version.source(t) == value), None) or _named_by(value, targets)
         advice = f"Write the target, `{near}`" if near else "Add it to `model_files` under a name, and write that name"
         message = f"a target belongs here, not a URL. {advice}"
         yield version.place(*keys).finding("url-not-a-target", message, found=value, fix=near)
@@ -82,6 +82,12 @@ def _target(version: Version, keys: Keys, rule: str, suffixes: tuple[str, ...]) 
         advice = f"Did you mean `{near}`?" if near else f"Add it to `model_files`, such as `{value}: ./{value}`"
         message = f"`{value}` is not in `model_files`. {advice}"
         yield version.place(*keys).finding(rule, message, found=value, fix=near)
+
+
+def _named_by(url: str, targets: Iterable[str]) -> str | None:
+    """The target that has the name at the end of a URL's path."""
+    name = url.partition("?")[0].partition("#")[0].rpartition("/")[2]
+    return name if name in targets else None
 
 
 def _nearest(name: str, names: Iterable[str]) -> str | None:
