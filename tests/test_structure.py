@@ -22,7 +22,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
     (floor, frozenset(parts.split()))
     for floor, parts in (
         ("words", "digests errors hiding rules finding policy parallel"),
-        ("names and forms", "identity languages nodes yaml12 wire descriptor schema"),
+        ("names and forms", "identity spelling languages nodes yaml12 wire descriptor schema"),
         (
             "rules: pure functions",
             "snapshot diff plan outcome edits pins fixes facts weights counting pickles checks report",

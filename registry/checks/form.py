@@ -7,13 +7,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from registry.checks.keys import Keys, missing_key, unknown_key
-from registry.checks.spelling import right_value
+from registry.checks.values import nearest_choice, right_value
 from registry.finding import Finding, Place
 from registry.identity import name_problem, plain_target, target_problem, version_problem
 from registry.languages import World, read_language
 from registry.nodes import Plain
 from registry.policy import Policy
 from registry.snapshot import DESCRIPTOR, Version
+from registry.spelling import meant
 
 WORLDLESS = ("CLASS_LABEL", "OTHER")  # types without languages
 
@@ -99,8 +100,9 @@ def check_uniqueness(version: Version, _: Policy) -> Iterator[Finding]:
 def check_languages(version: Version, _: Policy) -> Iterator[Finding]:
     """Languages are listed exactly where a type has them, each by a name that means one language."""
     for side in ("input", "output"):
-        types = {text for _, text in version.texts("model_metainfo", f"{side}_types")}
-        worlds = frozenset(_WORLDS[t] for t in types & _WORLDS.keys())
+        written = [text for _, text in version.texts("model_metainfo", f"{side}_types")]
+        types = {meant(text, (*World, *WORLDLESS)) or text for text in written}
+        worlds = frozenset(World(t) for t in types & set(World))
         languages = version.texts("model_metainfo", f"{side}_languages")
         if types <= set(WORLDLESS) and types and languages:
             message = (
@@ -113,7 +115,7 @@ def check_languages(version: Version, _: Policy) -> Iterator[Finding]:
             is_empty = f"{side}_languages" in version.keys("model_metainfo")
             place = version.place("model_metainfo", f"{side}_languages" if is_empty else f"{side}_types")
             yield place.finding("languages-missing", message)
-        elif worlds:
+        elif worlds and types <= {*World, *WORLDLESS}:
             yield from _language_findings(version, f"{side}_languages", worlds)
 
 
@@ -152,7 +154,8 @@ def _say(version: Version, keys: Keys, problem: Mapping[str, Any]) -> Finding:
         return version.place(*keys).finding("wrong-type", message, expected=_wanted(problem))
     rule = "wrong-type" if kind.endswith("_type") else "wrong-value"
     right = right_value(problem)
-    advice = "" if right is None else f". Did you mean `{right}`?" if rule == "wrong-value" else f": `{right}`"
+    near = right or nearest_choice(problem)
+    advice = f": `{right}`" if right and rule == "wrong-type" else f". Did you mean `{near}`?" if near else ""
     message = f"{name} is {found}; write {_wanted(problem)}{advice}"
     return version.place(*keys).finding(rule, message, found=found, expected=_wanted(problem), fix=right)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
 from registry.finding import Finding
 from registry.snapshot import Version
+from registry.spelling import meant, nearest
 
 Keys = tuple[str | int, ...]
 _IDENTITY = {"name", "version"}
@@ -42,20 +42,17 @@ def unknown_key(version: Version, keys: Keys) -> Finding:
     if key in _IDENTITY and len(keys) <= 2:
         message = f"`{key}` is given by the folder, `{version.id}`. Take the line out"
         return place.finding("repeated-identity", message, found=key)
-    near = get_close_matches(key, known_keys(_FILE if is_of_file else parent), 1)
+    siblings, there = known_keys(_FILE if is_of_file else parent), version.keys(*map(str, keys[:-1]))
     where = f"`{parent}`" if parent else "the top level"
+    sure = meant(key, siblings)
     homes = homes_of(version, key, parent)
-    if homes and not is_of_file and not get_close_matches(key, near, 1, 0.8):
+    if homes and not is_of_file and not sure:
         message = f"`{key}` does not belong in {where}. {_advice(version, key, homes)}"
         return place.finding("misplaced-key", message, found=key)
-    fix = near[0] if near and near[0] not in version.keys(*map(str, keys[:-1])) else None
-    advice = (
-        f"Did you mean `{fix}`?"
-        if fix
-        else f"`{near[0]}` is there already: take this one out"
-        if near
-        else "Take it out"
-    )
+    near = sure or nearest(key, siblings) or meant(key, _all_keys())
+    taken = f"`{near}` is there already: take this one out" if near else "Take it out"
+    advice = f"Did you mean `{near}`?" if near and near not in there else taken
+    fix = meant(key, [near]) if near and near not in there else None
     return place.finding("unknown-key", f"`{key}` is not a key of {where}. {advice}", found=key, fix=fix)
 
 
@@ -73,6 +70,10 @@ def _advice(version: Version, key: str, homes: Sequence[str]) -> str:
     if any(key in version.keys(*split(home)) for home in homes):
         return f"It is already in {names}: take this one out"
     return f"Move it to {names}"
+
+
+def _all_keys() -> set[str]:
+    return {key for known in _known_keys().values() for key in known}
 
 
 @cache

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 
 from registry.checks.sources import local_problem, source_place
 from registry.finding import Finding
 from registry.policy import Policy
 from registry.snapshot import Version
+from registry.spelling import meant, nearest
 
 Keys = tuple[str | int, ...]
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
@@ -51,9 +51,11 @@ def check_local_files(version: Version, _: Policy) -> Iterator[Finding]:
     for target in version.keys("model_files"):
         local = version.local(target)
         if local is not None and local_problem(local) is None and local not in version.files:
-            near = _nearest(local, version.files)
+            near = nearest(local, version.files)
             advice = f"Did you mean `./{near}`?" if near else "Add the file to git, or correct the path"
-            fix = f"./{near}" if near else None
+            named = {version.local(other) for other in version.keys("model_files")}
+            sure = meant(local, version.files)
+            fix = f"./{sure}" if sure and sure not in named else None
             yield source_place(version, target).finding(
                 "local-file-missing", f"`./{local}` is not there. {advice}", found=f"./{local}", fix=fix
             )
@@ -78,18 +80,16 @@ def _target(version: Version, keys: Keys, rule: str, suffixes: tuple[str, ...]) 
         message = f"a target belongs here, not a URL. {advice}"
         yield version.place(*keys).finding("url-not-a-target", message, found=value, fix=near)
     else:
-        near = _nearest(value.removeprefix("./"), [t for t in targets if t.lower().endswith(suffixes)])
+        plain, fit = value.removeprefix("./"), [t for t in targets if t.lower().endswith(suffixes)]
+        fix = _named_by(plain, fit) or meant(plain, fit)
+        near = fix or nearest(plain, fit)
         advice = f"Did you mean `{near}`?" if near else f"Add it to `model_files`, such as `{value}: ./{value}`"
         message = f"`{value}` is not in `model_files`. {advice}"
-        yield version.place(*keys).finding(rule, message, found=value, fix=near)
+        yield version.place(*keys).finding(rule, message, found=value, fix=fix)
 
 
-def _named_by(url: str, targets: Iterable[str]) -> str | None:
-    """The target that has the name at the end of a URL's path."""
-    name = url.partition("?")[0].partition("#")[0].rpartition("/")[2]
-    return name if name in targets else None
-
-
-def _nearest(name: str, names: Iterable[str]) -> str | None:
-    near = get_close_matches(name, list(names), 1)
-    return near[0] if near else None
+def _named_by(path: str, targets: Iterable[str]) -> str | None:
+    """The one target that has the name at the end of a path or URL."""
+    name = path.partition("?")[0].partition("#")[0].rpartition("/")[2]
+    named = [target for target in targets if target.rpartition("/")[2] == name]
+    return named[0] if len(named) == 1 else None

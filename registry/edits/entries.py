@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from registry.edits.splices import (
+    BREAK,
     Keys,
     Splice,
     end_of,
@@ -57,7 +58,9 @@ def moved(text: str, root: Node, keys: Keys, to: Keys, order: Sequence[str]) -> 
         if pair := _pair(text, entry, in_flow=False):
             out = taken_out(text, source, keys[-1])
             yield out
-            yield _into_block(text, root, to, before, f"{_indent(home)}{pair}{_comment_in(text, entry, out)}", out)
+            comments = _comments_in(text, entry, out)
+            line = f"{_indent(home)}{pair}{'  ' if comments else ''}{comments}"
+            yield _into_block(text, root, to, before, line, out)
     else:
         start, end = _start_of_comments(text, entry), end_of_line(text, end_of_entry(text, entry))
         out = Splice(start, next_line(text, end), "")
@@ -81,22 +84,34 @@ def _end_of_previous(text: str, parent: Node, start: int) -> int:
 
 
 def _pair(text: str, entry: Entry, *, in_flow: bool) -> str | None:
-    """A key and its value on one line; None where they are more."""
-    key, node = entry.key, entry.node
+    """A key and its value on one line; None where they need more."""
+    value = _on_one_line(text, entry.node, in_flow=in_flow)
+    return None if value is None else f"{text[entry.key.start : entry.key.end]}: {value}"
+
+
+def _on_one_line(text: str, node: Node, *, in_flow: bool) -> str | None:
+    """A value as it is written where that is one line, or else in braces where no comment stands in it."""
     raw = text[node.start : end_of(text, node)]
     if isinstance(node.value, str) and not isinstance(node.value, Plain):
-        raw = written(node.value, in_flow=in_flow, quote=quote_at(text, node))
-    is_block = isinstance(node.value, dict | list) and not is_flow(text, node)
-    return None if is_block or "\n" in raw or "\r" in raw else f"{text[key.start : key.end]}: {raw}"
+        return written(node.value, in_flow=in_flow, quote=quote_at(text, node))
+    if not isinstance(node.value, dict | list) or (is_flow(text, node) and not BREAK.search(raw)):
+        return raw
+    if re.search(r"(^|\s)#", raw):
+        return None
+    parts = node.value.values() if isinstance(node.value, dict) else node.value
+    lines = [
+        _pair(text, part, in_flow=True) if isinstance(part, Entry) else _on_one_line(text, part, in_flow=True)
+        for part in parts
+    ]
+    around = "{%s}" if isinstance(node.value, dict) else "[%s]"
+    return None if None in lines else around % ", ".join(filter(None, lines))
 
 
 def _out_of(text: str, source: Node, entry: Entry, key: str | int) -> Splice:
-    """What takes an entry out whose comments stay, since there is no place for them where it goes."""
-    end = end_of_entry(text, entry)
-    rest = _NOTHING_ELSE.match(text, end)
-    if not is_flow(text, source) and rest and rest["comment"]:
-        return Splice(entry.key.start, rest.start("comment"), "")
-    return taken_out(text, source, key)
+    """What takes an entry out whose comments stay on a line of their own: where it goes there is no place for them."""
+    out = taken_out(text, source, key)
+    comments = _comments_in(text, entry, out)
+    return out._replace(text=f"{_indent(source)}{comments}{first_break(text)}") if comments else out
 
 
 def _into_flow(text: str, home: Node, before: Sequence[Entry], pair: str) -> Splice:
@@ -144,8 +159,10 @@ def _start_of_comments(text: str, entry: Entry) -> int:
     return own
 
 
-def _comment_in(text: str, entry: Entry, out: Splice) -> str:
-    """The comment that goes with the last line of what is taken out."""
-    end = end_of_entry(text, entry)
-    found = _COMMENT.search(text, end, out.end)
-    return found.group() if found else ""
+def _comments_in(text: str, entry: Entry, out: Splice) -> str:
+    """The comments before, within and behind the value of an entry that is taken out, on one line."""
+    key, node = entry.key, entry.node
+    is_block = text[node.start : node.start + 1] in ("|", ">")
+    parts = [(key.end, node.start), (node.start, end_of_line(text, node.start) if is_block else node.start)]
+    found = [_COMMENT.search(text, *part) for part in (*parts, (end_of_entry(text, entry), out.end))]
+    return "  ".join(comment.group().strip() for comment in found if comment)

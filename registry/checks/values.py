@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import Any
+
+from registry.spelling import meant, nearest
 
 _GROUPED = re.compile(r"[0-9]{1,3}(?:([_,' ])[0-9]{3})(?:\1[0-9]{3})*")
 _ROUNDED = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([kKmMbBgG])")
@@ -21,7 +22,7 @@ def right_value(problem: Mapping[str, Any]) -> str | None:
     """The value that one of pydantic's problems asks for, as YAML where the type is wrong; None where it is unknown."""
     written = problem["input"]
     if problem["type"] == "literal_error":
-        return _choice(str(written), re.findall(r"'([^']+)'", problem["ctx"]["expected"]))
+        return meant(str(written), _choices(problem))
     if problem["type"] == "int_type":
         return _number(written)
     if problem["type"] == "bool_type":
@@ -34,9 +35,13 @@ def right_value(problem: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _choice(written: str, choices: list[str]) -> str | None:
-    near = get_close_matches(written.upper(), [choice.upper() for choice in choices], 1)
-    return next((choice for choice in choices if near and choice.upper() == near[0]), None)
+def nearest_choice(problem: Mapping[str, Any]) -> str | None:
+    """Of the words that pydantic names, the one that comes near to what is written."""
+    return nearest(str(problem["input"]), _choices(problem)) if problem["type"] == "literal_error" else None
+
+
+def _choices(problem: Mapping[str, Any]) -> list[str]:
+    return re.findall(r"'([^']+)'", problem["ctx"]["expected"])
 
 
 def _number(written: Any) -> str | None:
