@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher, get_close_matches
 
 _SLIP = 0.8  # of difflib's ratio: a letter or two
+_SHORTEST = 4  # letters; a slip in fewer leads anywhere
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
@@ -25,8 +26,8 @@ def meant(name: str, names: Iterable[str]) -> str | None:
 
 
 def is_slip(written: str, meant: str) -> bool:
-    """Whether one is the other with a slip of the finger: few letters differ, and no number does."""
+    """Whether one is the other with a slip of the finger: few letters differ or change places, and no number does."""
     one, other = written.casefold(), meant.casefold()
-    if re.findall("[0-9]+", one) != re.findall("[0-9]+", other):
+    if min(len(one), len(other)) < _SHORTEST or re.findall("[0-9]+", one) != re.findall("[0-9]+", other):
         return False
-    return SequenceMatcher(None, one, other).ratio() >= _SLIP
+    return sorted(one) == sorted(other) or SequenceMatcher(None, one, other).ratio() >= _SLIP

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from registry.digests import Digest
@@ -137,14 +138,17 @@ class _Attempt(NamedTuple):
 
     def made(self, changes: list[Change]) -> str | None:
         """The text with the changes; None where it would not say what it should."""
-        splices = [list(change.splices(self.text, self.root)) for change in changes]
-        new = apply_splices(self.text, [splice for each in splices for splice in each])
+        each = [list(change.splices(self.text, self.root)) for change in changes]
+        splices = sorted((splice for some in each for splice in some), key=lambda splice: splice[:2])
+        if not all(each) or any(one.end > other.start for one, other in pairwise(splices)):
+            return None
+        new = apply_splices(self.text, splices)
         data, expected = new.encode(), to_value(self.root)
         for change in sorted(changes, key=lambda c: c.keys, reverse=True):  # the last items of a list first
             change.apply(expected)
         node, findings = parse_yaml("", data)
         is_meant = node is not None and len(findings) <= self.problems and is_same(to_value(node), expected)
-        return new if is_meant and len(data) <= MAX_BYTES and all(splices) else None
+        return new if is_meant and len(data) <= MAX_BYTES else None
 
 
 def _apart(changes: Iterable[Change]) -> Iterator[Change]:

@@ -132,8 +132,9 @@ def _into_block(text: str, root: Node, to: Keys, before: Sequence[Entry], lines:
     else:
         place = start_of_line(text, root.start)
     line_break = first_break(text)
-    is_open = place == len(text) and not text.endswith(("\n", "\r")) and out.end != place
-    return Splice(place, place, f"{line_break}{lines}" if is_open else f"{lines}{line_break}")
+    if place == len(text) and not text.endswith(("\n", "\r")):
+        return Splice(place, place, lines if out.end == place else f"{line_break}{lines}")
+    return Splice(place, place, f"{lines}{line_break}")
 
 
 def _indent(mapping: Node) -> str:

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from registry.checks import check_version
 from registry.digests import Digest
 from registry.finding import Finding
-from registry.fixes import fix_text
+from registry.fixes import Outcomes, Result, fix_text
 from registry.identity import ModelId
 from registry.nodes import Plain, to_value
 from registry.policy import Policy
+from registry.report import fixes
 from registry.snapshot import DESCRIPTOR, TreeFile, Version, parse_version
 from registry.yaml12 import parse_yaml
 
@@ -250,3 +251,161 @@ def test_whatever_the_style_what_was_meant_is_written_and_all_else_stays(made: t
     assert is_within(untouched(text, names), new.splitlines(keepends=True)), new
     assert ("\r" in text, "\n" in text.replace("\r\n", "")) == ("\r" in new, "\n" in new.replace("\r\n", ""))
     assert (new == text) == (not names)
+
+
+BASE = """\
+model_config:
+  type: ENCODER
+  inference_properties: {entry_script: inference.py, docker_image: python}
+model_files:
+  inference.py: ./inference.py
+  environment.yml: ./environment.yml
+  index.md: ./index.md
+model_metainfo:
+  index_page_file: index.md
+  input_types: [NATURAL_LANGUAGE]
+  input_languages: [en]
+  input_description: A line.
+  output_types: [CLASS_LABEL]
+  output_description: A label.
+  num_params: 9
+"""
+
+
+def changed(before: str, after: str) -> str:
+    """A descriptor that nothing is wrong with, but for one change."""
+    assert BASE.count(before) == 1, before
+    return BASE.replace(before, after)
+
+
+SAME = "what it was before"
+
+
+@pytest.mark.parametrize(
+    ("before", "wrong", "right"),
+    [
+        # taken out
+        ("model_files:", "version: 1.0  # of ours\nmodel_files:", SAME),
+        ("  output_types:", "  output_languages:\n    - en\n    - de\n  output_types:", SAME),
+        ("  output_types:", "  type: ENCODER  # again\n  output_types:", SAME),
+        ("input_languages: [en]", "input_languages: [en, EN]", SAME),
+        ("input_languages: [en]", "input_languages: [en, en, en]", SAME),
+        # moved
+        (
+            "  num_params: 9\n",
+            "  # why\n  # and how\n  license: MIT  # really\n  num_params: 9\n",
+            "  num_params: 9\n# why\n# and how\nlicense: MIT  # really\n",
+        ),
+        ("  num_params: 9\n", "  num_params: 9\n  license: MIT", "  num_params: 9\nlicense: MIT"),
+        (
+            "model_config:\n  type: ENCODER\n",
+            "# about the file\nprivate: true\nmodel_config:\n  type: ENCODER\n",
+            "# about the file\nmodel_config:\n  type: ENCODER\n  private: true\n",
+        ),
+        (
+            "{entry_script: inference.py, docker_image: python}\n",
+            "{entry_script: inference.py}\n  docker_image: a:b  # pinned\n",
+            "{entry_script: inference.py, docker_image: a:b}\n  # pinned\n",
+        ),
+        # written anew
+        ("type: ENCODER", "type: >-  # why\n    encoder\n", "type: ENCODER  # why\n"),
+        ("num_params: 9", "num_params: '1,000,000'", "num_params: 1000000"),
+        ("num_params: 9", "num_params: 1.1B", "num_params: 1100000000"),
+        ("num_params: 9", "num_params: 1e6", "num_params: 1000000"),
+        ("input_languages: [en]", "input_languages: EN, de", "input_languages: [en, de]"),
+        ("input_languages: [en]", "input_languages: ['EN', \"de_at\"]", "input_languages: ['en', \"de-AT\"]"),
+        ("docker_image: python", "docker_image: docker://GHCR.io/Team/Image:V1", "docker_image: ghcr.io/team/image:V1"),
+        ("output_types: [CLASS_LABEL]", "output_types: [class_label]", SAME),
+        ("inference.py: ./inference.py", "inference.py: ./x/../inference.py", SAME),
+        ("inference.py: ./inference.py", "inference.py: ./inferense.py", SAME),
+        ("inference.py: ./inference.py", "./inference.py: ./inference.py", SAME),
+        ("index_page_file: index.md", "index_page_file: docs/index.md", SAME),
+        ("  num_params: 9\n", "  num_params: 9\n  lisence: MIT\n", "  num_params: 9\nlicense: MIT\n"),
+        # characters
+        ("  type: ENCODER\n  inference_properties", "\ttype: ENCODER\n\tinference_properties", SAME),
+        ("model_config", "\ufeffmodel_config", SAME),
+        ("A label.", "A la\u200fbel.", SAME),
+        ("num_params: 9", "num_params: !!int 9", SAME),
+    ],
+)
+@pytest.mark.parametrize("line_break", ["\n", "\r\n"], ids=["lf", "crlf"])
+def test_what_is_computed_is_what_somebody_would_write(before: str, wrong: str, right: str, line_break: str) -> None:
+    made = changed(before, wrong).replace("\n", line_break)
+    expected = (BASE if right is SAME else changed(before, right)).replace("\n", line_break)
+    assert findings_of(made) != []
+    assert fixed(made) == expected
+    assert findings_of(expected) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "wrong", "rule"),
+    [
+        ("num_params: 9", "num_params: 9\n  type: DECODER", "misplaced-key"),  # and the other section says ENCODER
+        ("num_params: 9", "num_params: 9\n  username: ci", "misplaced-key"),  # there is no mapping that it belongs to
+        ("type: ENCODER", "type: ECODER", "wrong-value"),  # DECODER is as near
+        ("type: ENCODER", "type: TRANSFORMER", "wrong-value"),
+        ("num_params: 9", "num_params: many", "wrong-type"),
+        ("num_params: 9", "num_params: 9\n  tags: [small]", "unknown-key"),
+        ("license", "license: GPLv3\nlicense", "license-unknown"),  # that one, or a later one?
+        ("input_languages: [en]", "input_languages: [Klingonian]", "language-unknown"),
+        (
+            "output_types: [CLASS_LABEL]",
+            "output_types: [SOURCE_CODE]\n  output_languages: [English]",
+            "language-unknown",
+        ),
+        ("entry_script: inference.py", "entry_script: training.py", "entry-script-unknown"),
+        ("model_files:", "model_files:\n  con.txt: ./inference.py", "invalid-target"),
+        ("model_files:", "model_files:\n  a.bin: http://elsewhere.example.com/a.bin", "source-not-allowed"),
+        ("input_languages: [en]", "input_languages: &a [en]", "anchor"),
+        ("docker_image: python", "docker_image: my image", "docker-image-invalid"),
+    ],
+)
+def test_what_may_mean_several_things_is_left_alone(before: str, wrong: str, rule: str) -> None:
+    made = f"{BASE}license: MIT\n".replace(before, wrong, 1)
+    assert any(finding.rule.startswith(rule) for finding in findings_of(made))
+    assert fixed(made) == made
+
+
+def test_a_shard_is_not_taken_for_another_one() -> None:
+    shards = "".join(f"  model-0000{n}-of-00002.bin: ./model-0000{n}-of-00002.bin\n" for n in (1, 2))
+    text = BASE.replace("model_metainfo:", f"{shards}model_metainfo:")
+    version = a_version(text)
+    (first,) = [f for f in check_version(version, POLICY) if f.rule == "local-file-missing" and "00001" in f.message]
+    assert first.fix is None
+
+
+def test_two_of_a_kind_that_are_moved_are_not_both_written() -> None:
+    made = BASE.replace("num_params: 9", "num_params: 9\n  private: true").replace(
+        "model_files:", "private: false\nmodel_files:"
+    )
+    assert fixed(made).count("private:") == 2
+    assert [finding.rule for finding in findings_of(fixed(made))] == ["misplaced-key"]
+
+
+def test_a_pin_that_is_known_is_written_for_its_url_alone() -> None:
+    url = "https://models.example.com/m"
+    made = BASE.replace("model_metainfo:", f"  a: {url}/a\n  b: {url}/b\nmodel_metainfo:")
+    known = {f"{url}/a": Digest("ab" * 32, 7)}
+    assert fixed(made, known) == made.replace(
+        f"  a: {url}/a\n", f"  a: {{source: {url}/a, sha256: {'ab' * 32}, size: 7}}\n"
+    )
+
+
+def test_a_mapping_with_comments_is_not_pressed_into_braces() -> None:
+    made = (
+        "model_config: {type: ENCODER}\ninference_properties:\n  entry_script: inference.py  # why\n"
+        "  docker_image: python\n" + BASE.partition("docker_image: python}\n")[2]
+    )
+    assert fixed(made) == made
+    assert fixed(made.replace("  # why", "")).startswith(
+        "model_config: {type: ENCODER, inference_properties: {entry_script: inference.py, docker_image: python}}\n"
+    )
+
+
+def test_what_could_not_be_written_is_somebody_s_turn() -> None:
+    outcomes = Outcomes([Result("models/a\u202e/1.0/model.yaml", reason="it is\x1b no file", hint="look")], [], 1, True)
+    assert outcomes.exit_code == 1
+    assert fixes.render_text(outcomes) == (
+        "fixed: 0 findings in 0 descriptors\n\nmodels/a\\u202e/1.0/model.yaml\n    not written: it is\\u001b no file\n"
+        "    hint: look\n\nok: 1 version, nothing wrong\n"
+    )
