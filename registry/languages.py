@@ -17,7 +17,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
-from registry.spelling import is_slip
+from registry.spelling import guess
 
 
 class World(StrEnum):
@@ -175,8 +175,8 @@ def _nearest(name: str, worlds: frozenset[World]) -> tuple[tuple[str, ...], str 
         spellings |= _keys()
     wanted = folded(name)
     near = [wanted] if wanted in spellings else difflib.get_close_matches(wanted, spellings, cutoff=0.7)
-    meant = {spellings[spelling] for spelling in near if is_slip(wanted, spelling)}
-    return tuple(dict.fromkeys(spellings[spelling] for spelling in near)), meant.pop() if len(meant) == 1 else None
+    sure = guess(wanted, near).sure
+    return tuple(dict.fromkeys(spellings[spelling] for spelling in near)), spellings[sure] if sure else None
 
 
 @cache

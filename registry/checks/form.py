@@ -14,9 +14,10 @@ from registry.languages import World, read_language
 from registry.nodes import Plain
 from registry.policy import Policy
 from registry.snapshot import DESCRIPTOR, Version
-from registry.spelling import meant
+from registry.spelling import guess
 
 WORLDLESS = ("CLASS_LABEL", "OTHER")  # types without languages
+_TYPES = frozenset({*World, *WORLDLESS})
 
 
 def check_names(version: Version, _: Policy) -> Iterator[Finding]:
@@ -100,8 +101,7 @@ def check_uniqueness(version: Version, _: Policy) -> Iterator[Finding]:
 def check_languages(version: Version, _: Policy) -> Iterator[Finding]:
     """Languages are listed exactly where a type has them, each by a name that means one language."""
     for side in ("input", "output"):
-        written = [text for _, text in version.texts("model_metainfo", f"{side}_types")]
-        types = {meant(text, (*World, *WORLDLESS)) or text for text in written}
+        types = {_type_meant(text) for _, text in version.texts("model_metainfo", f"{side}_types")}
         worlds = frozenset(World(t) for t in types & set(World))
         languages = version.texts("model_metainfo", f"{side}_languages")
         if types <= set(WORLDLESS) and types and languages:
@@ -115,8 +115,12 @@ def check_languages(version: Version, _: Policy) -> Iterator[Finding]:
             is_empty = f"{side}_languages" in version.keys("model_metainfo")
             place = version.place("model_metainfo", f"{side}_languages" if is_empty else f"{side}_types")
             yield place.finding("languages-missing", message)
-        elif worlds and types <= {*World, *WORLDLESS}:
+        elif worlds and types <= _TYPES:
             yield from _language_findings(version, f"{side}_languages", worlds)
+
+
+def _type_meant(text: str) -> str:
+    return text if text in _TYPES else guess(text, _TYPES).sure or text
 
 
 def _language_findings(version: Version, key: str, worlds: frozenset[World]) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from registry.finding import Finding
 from registry.snapshot import Version
-from registry.spelling import meant, nearest
+from registry.spelling import guess
 
 Keys = tuple[str | int, ...]
 _IDENTITY = {"name", "version"}
@@ -44,15 +44,16 @@ def unknown_key(version: Version, keys: Keys) -> Finding:
         return place.finding("repeated-identity", message, found=key)
     siblings, there = known_keys(_FILE if is_of_file else parent), version.keys(*map(str, keys[:-1]))
     where = f"`{parent}`" if parent else "the top level"
-    sure = meant(key, siblings)
+    near, sure = guess(key, siblings)
     homes = homes_of(version, key, parent)
     if homes and not is_of_file and not sure:
         message = f"`{key}` does not belong in {where}. {_advice(version, key, homes)}"
         return place.finding("misplaced-key", message, found=key)
-    near = sure or nearest(key, siblings) or meant(key, _all_keys())
+    if near is None:
+        near = sure = guess(key, _all_keys()).sure
     taken = f"`{near}` is there already: take this one out" if near else "Take it out"
     advice = f"Did you mean `{near}`?" if near and near not in there else taken
-    fix = meant(key, [near]) if near and near not in there else None
+    fix = sure if sure not in there else None
     return place.finding("unknown-key", f"`{key}` is not a key of {where}. {advice}", found=key, fix=fix)
 
 

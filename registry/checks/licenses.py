@@ -10,7 +10,7 @@ from registry.policy import Policy
 from registry.snapshot import Version
 
 _NOISE = re.compile(r"(?i)[\s,_]+|\b(?:the|licen[sc]e|version)\b")
-_NUMBER = re.compile(r"(?<=[A-Za-z])-?v?(?=[0-9])")
+_NUMBER = re.compile(r"(?<=[A-Za-z])-?[vV]?([0-9])")
 _MOST = 100  # characters of what is taken for one licence's name
 
 
@@ -34,7 +34,7 @@ CHECKS = (check_license,)
 
 def nearest_license(name: str) -> str | None:
     """The one licence that a name in other words means: `Apache License 2.0`, `apache2`; None where none is."""
-    spelled = _NUMBER.sub("-", "-".join(filter(None, _NOISE.split(name[:_MOST]))))
+    spelled = _NUMBER.sub(r"-\1", "-".join(filter(None, _NOISE.split(name[:_MOST]))))
     return next(filter(None, map(_canonical, (spelled, f"{spelled}.0"))), None)
 
 

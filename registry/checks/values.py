@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from registry.spelling import meant, nearest
+from registry.spelling import guess
 
 _GROUPED = re.compile(r"[0-9]{1,3}(?:([_,' ])[0-9]{3})(?:\1[0-9]{3})*")
 _ROUNDED = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([kKmMbBgG])")
@@ -22,7 +22,7 @@ def right_value(problem: Mapping[str, Any]) -> str | None:
     """The value that one of pydantic's problems asks for, as YAML where the type is wrong; None where it is unknown."""
     written = problem["input"]
     if problem["type"] == "literal_error":
-        return meant(str(written), _choices(problem))
+        return guess(str(written), _choices(problem)).sure
     if problem["type"] == "int_type":
         return _number(written)
     if problem["type"] == "bool_type":
@@ -37,7 +37,7 @@ def right_value(problem: Mapping[str, Any]) -> str | None:
 
 def nearest_choice(problem: Mapping[str, Any]) -> str | None:
     """Of the words that pydantic names, the one that comes near to what is written."""
-    return nearest(str(problem["input"]), _choices(problem)) if problem["type"] == "literal_error" else None
+    return guess(str(problem["input"]), _choices(problem)).near if problem["type"] == "literal_error" else None
 
 
 def _choices(problem: Mapping[str, Any]) -> list[str]:

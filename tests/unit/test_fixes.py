@@ -346,7 +346,7 @@ def test_what_is_computed_is_what_somebody_would_write(before: str, wrong: str, 
         ("type: ENCODER", "type: TRANSFORMER", "wrong-value"),
         ("num_params: 9", "num_params: many", "wrong-type"),
         ("num_params: 9", "num_params: 9\n  tags: [small]", "unknown-key"),
-        ("license", "license: GPLv3\nlicense", "license-unknown"),  # that one, or a later one?
+        ("license: MIT", "license: GPL", "license-unknown"),
         ("input_languages: [en]", "input_languages: [Klingonian]", "language-unknown"),
         (
             "output_types: [CLASS_LABEL]",
