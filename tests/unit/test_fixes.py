@@ -409,3 +409,45 @@ def test_what_could_not_be_written_is_somebody_s_turn() -> None:
         "fixed: 0 findings in 0 descriptors\n\nmodels/a\\u202e/1.0/model.yaml\n    not written: it is\\u001b no file\n"
         "    hint: look\n\nok: 1 version, nothing wrong\n"
     )
+
+
+_SCRAP = st.sampled_from(
+    [
+        "\t",
+        "\ufeff",
+        "\u202e",
+        "&a ",
+        "*a",
+        "!!int ",
+        "- ",
+        "? ",
+        ": ",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        "#",
+        "'",
+        '"',
+        "|\n",
+        "\r",
+        "\n",
+        "\n\n",
+        "",
+        "name: x\n",
+        "type: ENCODER",
+    ]
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(a_text(), st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 3), _SCRAP), min_size=1, max_size=4))
+def test_a_broken_text_is_fixed_or_left_and_never_made_less_readable(
+    made: tuple[str, list[str]], scraps: list[tuple[int, int, str]]
+) -> None:
+    text, _ = made
+    for place, length, scrap in scraps:
+        text = text[: place % len(text)] + scrap + text[place % len(text) + length :]
+    node = a_version(text).node
+    assert node is None or a_version(fixed(text)).node is not None
