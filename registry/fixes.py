@@ -16,7 +16,6 @@ from registry.nodes import Node
 from registry.snapshot import Version
 
 _KEY_IS_WRONG = {"unknown-key", "invalid-target"}
-_ENTRY_IS_TOO_MUCH = {"repeated-identity", "removal-not-alone"}
 _FIX_IS_YAML = {"wrong-type", "num-params-wrong", "num-params-near"}  # a number, a truth value, a list
 
 
@@ -34,8 +33,11 @@ def fix_text(version: Version, text: str, findings: Sequence[Finding], pins: Map
     if mended or version.node is None:
         return Fixed(repaired, mended)
     places = _Places.of(version.node)
-    changes = {change: f for f in reversed(own) if (change := _change(version, places, f, pins)) is not None}
-    new, done = apply_changes(text, version.node, list(reversed(changes)))
+    changes: dict[Change, Finding] = {}
+    for finding in own:
+        if (change := _change(version, places, finding, pins)) is not None:
+            changes.setdefault(change, finding)
+    new, done = apply_changes(text, version.node, list(changes))
     return Fixed(new, [changes[change] for change in done])
 
 
@@ -100,7 +102,7 @@ def _change(version: Version, places: _Places, finding: Finding, pins: Mapping[s
     key, value = places.keys.get(place), places.values.get(place)
     if rule == "misplaced-key":
         return _move(version, key) if key else None
-    if rule in _ENTRY_IS_TOO_MUCH:
+    if rule == "repeated-identity":
         return TakeOut(key) if key else None
     if rule in _KEY_IS_WRONG:
         return Rename(key, fix) if key and fix and fix not in version.keys(*map(str, key[:-1])) else None
@@ -108,9 +110,9 @@ def _change(version: Version, places: _Places, finding: Finding, pins: Mapping[s
         return _pin(version, finding.field.removeprefix("model_files."), pins)
     if rule == "languages-unused":
         return TakeOut(value) if value else None
-    if fix is None:
+    if rule == "wrong-value" and fix is None:
         return TakeOut(value) if value and _is_repeated(version, value) else None
-    return _replace(version, value, fix, is_yaml=rule in _FIX_IS_YAML) if value else None
+    return _replace(version, value, fix, is_yaml=rule in _FIX_IS_YAML) if value and fix is not None else None
 
 
 def _move(version: Version, keys: Keys) -> Change | None:

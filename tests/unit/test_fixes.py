@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -451,3 +452,18 @@ def test_a_broken_text_is_fixed_or_left_and_never_made_less_readable(
         text = text[: place % len(text)] + scrap + text[place % len(text) + length :]
     node = a_version(text).node
     assert node is None or a_version(fixed(text)).node is not None
+
+
+def test_a_removed_version_is_not_emptied_by_a_command() -> None:
+    made = BASE + "lifecycle: {state: removed, reason: gone}\n"
+    assert {finding.rule for finding in findings_of(made)} >= {"removal-not-alone"}
+    assert fixed(made) == made
+
+
+def test_many_missing_files_are_not_all_compared_with_all_others() -> None:
+    targets = "".join(f"  {name}.bin: ./{name}.bin\n" for name in map("weights{:c}".format, range(97, 122)))
+    version = a_version(BASE.replace("model_metainfo:", f"{targets}model_metainfo:"))
+    files = {**version.files, "weights.bin": TreeFile("models/tiny/1.0/weights.bin", "100644", "", 9, b"content")}
+    found = check_version(replace(version, files=files), POLICY)
+    missing = [finding.message for finding in found if finding.rule == "local-file-missing"]
+    assert (len(missing), sum("Did you mean" in message for message in missing)) == (25, 20)
