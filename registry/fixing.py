@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
-from typing import Any
 
 from registry.checks import check_version
 from registry.digests import Digest
@@ -13,13 +12,12 @@ from registry.errors import DescriptorError
 from registry.evidence import load_facts
 from registry.finding import Finding, weigh
 from registry.fixes import Outcomes, Result, fix_text
+from registry.hiding import hide_secrets
 from registry.identity import model_of
 from registry.judging import Scope, judge
-from registry.nodes import to_value
 from registry.policy import Policy
 from registry.repository import Repository
 from registry.snapshot import DESCRIPTOR, Snapshot, TreeFile, Version, parse_version
-from registry.web import redact
 from registry.writing import read_file, write_file
 from registry.yaml12 import MAX_BYTES
 
@@ -68,7 +66,7 @@ class _Fixer:
             return version, None
         except DescriptorError as error:
             return version, Result(version.path, reason=str(error), hint=error.hint)
-        return fixed, Result(version.path, mended, list(_diff(version, fixed, text, new))) if mended else None
+        return fixed, Result(version.path, mended, _diff(version.path, text, new)) if mended else None
 
     def _fixed(self, version: Version, text: str) -> tuple[Version, str, Sequence[Finding]]:
         """The version, its text and what is mended, once no fix is left."""
@@ -103,22 +101,7 @@ def _known_pins(repository: Repository, models: str, found: Iterable[Finding]) -
     return {url: digests.pop() for url, digests in pins.items() if len(digests) == 1}
 
 
-def _diff(before: Version, after: Version, old: str, new: str) -> Iterator[str]:
+def _diff(path: str, old: str, new: str) -> list[str]:
     """What changes, line by line, without what is secret in it."""
-    path = before.path
-    secrets = {secret for version in (before, after) for secret in _passwords(version)}
-    for line in unified_diff(old.splitlines(), new.splitlines(), f"a/{path}", f"b/{path}", lineterm=""):
-        for secret in secrets:
-            line = line.replace(secret, "***")
-        yield redact(line)
-
-
-def _passwords(version: Version) -> Iterator[str]:
-    """The lines of whatever an author has written as a password, wherever it stands."""
-    waiting: list[Any] = [to_value(version.node)] if version.node else []
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            written = value.get("password")
-            yield from filter(None, written.splitlines()) if isinstance(written, str) else ()
-        waiting += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    before, after = (hide_secrets(text).splitlines() for text in (old, new))
+    return list(unified_diff(before, after, f"a/{path}", f"b/{path}", lineterm=""))

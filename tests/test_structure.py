@@ -31,8 +31,10 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
         ("adapters", "sources objects repository storage endpoint writing"),
         (
             "stories",
-            "copying ledger desired evidence planning drift registration reconcile judging comparing pinning fixing "
-            "quoting",
+            (
+                "copying ledger desired evidence planning drift registration reconcile judging quoting comparing "
+                "pinning fixing"
+            ),
         ),
         ("doors", "settings cli server"),
     )

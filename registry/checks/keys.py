@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from registry.finding import Finding
+from registry.finding import Finding, Place
 from registry.snapshot import Version
 from registry.spelling import guess
 
@@ -60,7 +60,7 @@ def unknown_key(version: Version, keys: Keys) -> Finding:
 def missing_key(version: Version, keys: Keys) -> Finding:
     """What is said of a required key that is not there."""
     parent = f"`{keys[-2]}`" if len(keys) > 1 else "the descriptor"
-    place = version.place(*keys[:-1], at_key=True)
+    place = version.place(*keys[:-1], at_key=True) if len(keys) > 1 else Place(version.path)
     return place._replace(field=".".join(map(str, keys))).finding(
         "missing-key", f"{parent} has no `{keys[-1]}`. Add it"
     )

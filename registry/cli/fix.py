@@ -21,6 +21,7 @@ def fix(paths: tuple[str, ...], form: str, *, dry_run: bool) -> int:
     from registry.cli.context import settings_at
     from registry.fixing import fix as run_fix
     from registry.judging import Scope, folders_at
+    from registry.quoting import load_lines
     from registry.report import fixes
     from registry.repository import Repository
 
@@ -28,5 +29,7 @@ def fix(paths: tuple[str, ...], form: str, *, dry_run: bool) -> int:
     settings = settings_at(repository, None)
     scope = Scope(settings.models, folders=folders_at(repository, settings.models, paths))
     outcomes = run_fix(repository, scope, settings.policy, write=not dry_run)
-    click.echo({"text": fixes.render_text, "json": fixes.render_json}[form](outcomes), nl=False)
+    quoted = {} if dry_run else load_lines(repository, settings.models, outcomes.left, None)
+    page = fixes.render_text(outcomes, quoted) if form == "text" else fixes.render_json(outcomes)
+    click.echo(page, nl=False)
     return outcomes.exit_code

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from registry.edits.splices import Splice, apply_splices
+from registry.edits.splices import BREAK, Splice, apply_splices
 from registry.finding import Finding
 from registry.identity import UNPRINTABLE
 from registry.yaml12 import parse_yaml
@@ -43,7 +43,5 @@ def _level(text: str) -> str:
 
 def _index(text: str, finding: Finding) -> int:
     """Where a finding's place is in the text."""
-    start = 0
-    for _ in range(finding.line - 1):
-        start = text.find("\n", start) + 1
-    return start + finding.column - 1
+    ends = [0, *(found.end() for found in BREAK.finditer(text))]
+    return ends[min(finding.line, len(ends)) - 1] + finding.column - 1

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from registry.finding import Severity
 from registry.report.json import FORMAT
+from registry.report.quote import NO_LINES, Lines
 from registry.report.text import render_findings
 from registry.report.words import count, printable
 
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
     from registry.fixes import Outcomes, Result
 
 
-def render_text(outcomes: Outcomes) -> str:
-    """What was fixed, then what `registry validate` says of it now."""
+def render_text(outcomes: Outcomes, quoted: Lines = NO_LINES) -> str:
+    """What was fixed, then what `registry validate` says now; `quoted` are the source lines of what is left."""
     lines = [_verdict(outcomes)]
     for result in outcomes.results:
         lines += ["", printable(result.path), *_result(result)]
         lines += [] if outcomes.is_written else [f"    {printable(line)}" for line in result.diff]
-    return "\n".join([*lines, "", render_findings(outcomes.left, outcomes.judged)])
+    return "\n".join([*lines, "", render_findings(outcomes.left, outcomes.judged, quoted)])
 
 
 def render_json(outcomes: Outcomes) -> str:

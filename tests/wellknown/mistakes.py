@@ -82,7 +82,7 @@ MISTAKES = {
          "    entry_script: preprocessing.py\n    conda_env: environment.yml\n")),
     "a pre-processing script that nobody can call": asked(
         CODEBERT, "preprocessing-functions",
-        ("def run(data_dir: str) -> None:", "‸def run(data_dir: str, output_dir: str, seed: int) -> None:"),
+        ("def run(data_dir: str) -> None:", "def ‸run(data_dir: str, output_dir: str, seed: int) -> None:"),
         "Write `run(data_dir)`, or `init()` and `run(line, file)`",
         ("def run(data_dir: str, output_dir: str, seed: int) -> None:", "def run(data_dir: str) -> None:"),
         file="preprocessing.py"),
@@ -219,7 +219,7 @@ MISTAKES = {
         "Keep one", ("---\nlifecycle:\n", "lifecycle:\n")),
     "a function that is called with more": asked(
         OPUS, "inference-functions",
-        ("def init(model_path: str) -> None:", "‸def init() -> None:"),
+        ("def init(model_path: str) -> None:", "def ‸init() -> None:"),
         "Write `init(model_path)`", ("def init() -> None:", "def init(model_path: str) -> None:"), file="translate.py"),
 }
 # fmt: on
