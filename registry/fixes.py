@@ -108,8 +108,6 @@ def _change(version: Version, places: _Places, finding: Finding, pins: Mapping[s
         return Rename(key, fix) if key and fix and fix not in version.keys(*map(str, key[:-1])) else None
     if rule == "pin-missing":
         return _pin(version, finding.field.removeprefix("model_files."), pins)
-    if rule == "languages-unused" and (keys := value or key):  # at the key where the list begins further down
-        return TakeOut(keys)
     if rule == "wrong-value" and fix is None:
         return TakeOut(value) if value and _is_repeated(version, value) else None
     return _replace(version, value, fix, is_yaml=rule in _FIX_IS_YAML) if value and fix is not None else None

@@ -107,7 +107,7 @@ def check_languages(version: Version, _: Policy) -> Iterator[Finding]:
         if types <= set(WORLDLESS) and types and languages:
             message = (
                 f"only `SOURCE_CODE` and `NATURAL_LANGUAGE` have languages, and `{side}_types` has neither. "
-                f"Take `{side}_languages` out"
+                f"Take `{side}_languages` out, or add the type that has them"
             )
             yield version.place("model_metainfo", f"{side}_languages").finding("languages-unused", message)
         elif worlds and not languages:

@@ -102,12 +102,11 @@ MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "index page": ({}, {}, {"index_page_file": "./index.md"}),
     "types": ({}, {}, {"input_types": ["natural_language", "SOURCE_CODE"]}),
     "languages": ({}, {}, {"input_languages": ["English", "c++", "PYTHON", "en", "python"]}),
-    "languages too many": ({}, {}, {"output_languages": ["en", "PYTHON"]}),
     "number": ({}, {}, {"num_params": "4,416,698"}),
     "key": ({}, {}, {"output_description": None, "output_descripton": "A vector."}),
 }
 # Keys without comments: what is taken out goes with the comment on its line, and no lines with comments go into braces.
-QUIET = {"name", "version", "output_languages", "inference_properties", "entry_script", "conda_env"}
+QUIET = {"name", "version", "inference_properties", "entry_script", "conda_env"}
 
 
 def seeded(names: list[str]) -> dict[str, Any]:
@@ -287,7 +286,7 @@ SAME = "what it was before"
     [
         # taken out
         ("model_files:", "version: 1.0  # of ours\nmodel_files:", SAME),
-        ("  output_types:", "  output_languages:\n    - en\n    - de\n  output_types:", SAME),
+        ("input_languages: [en]", "input_languages:\n    - en\n    - 'en'  # again", "input_languages:\n    - en"),
         ("  output_types:", "  type: ENCODER  # again\n  output_types:", SAME),
         ("input_languages: [en]", "input_languages: [en, EN]", SAME),
         ("input_languages: [en]", "input_languages: [en, en, en]", SAME),
@@ -348,6 +347,7 @@ def test_what_is_computed_is_what_somebody_would_write(before: str, wrong: str, 
         ("num_params: 9", "num_params: many", "wrong-type"),
         ("num_params: 9", "num_params: 9\n  tags: [small]", "unknown-key"),
         ("license: MIT", "license: GPL", "license-unknown"),
+        ("  output_types:", "  output_languages: [en]\n  output_types:", "languages-unused"),  # was a type forgotten?
         ("input_languages: [en]", "input_languages: [Klingonian]", "language-unknown"),
         (
             "output_types: [CLASS_LABEL]",
