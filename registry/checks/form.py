@@ -16,8 +16,9 @@ from registry.policy import Policy
 from registry.snapshot import DESCRIPTOR, Version
 from registry.spelling import guess
 
+_WORLDS = {world.value: world for world in World}
 WORLDLESS = ("CLASS_LABEL", "OTHER")  # types without languages
-_TYPES = frozenset({*World, *WORLDLESS})
+_TYPES = frozenset({*_WORLDS, *WORLDLESS})
 
 
 def check_names(version: Version, _: Policy) -> Iterator[Finding]:
@@ -102,7 +103,7 @@ def check_languages(version: Version, _: Policy) -> Iterator[Finding]:
     """Languages are listed exactly where a type has them, each by a name that means one language."""
     for side in ("input", "output"):
         types = {_type_meant(text) for _, text in version.texts("model_metainfo", f"{side}_types")}
-        worlds = frozenset(World(t) for t in types & set(World))
+        worlds = frozenset(_WORLDS[t] for t in types & _WORLDS.keys())
         languages = version.texts("model_metainfo", f"{side}_languages")
         if types <= set(WORLDLESS) and types and languages:
             message = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from registry.finding import Finding
 from registry.policy import Policy
@@ -38,7 +39,9 @@ def nearest_license(name: str) -> str | None:
     return next(filter(None, map(_canonical, (spelled, f"{spelled}.0"))), None)
 
 
+@lru_cache(maxsize=256)  # a few make up nearly all that are asked for
 def _canonical(expression: str) -> str | None:
+    """The expression as SPDX spells it; None where it is none."""
     from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
     try:
