@@ -70,6 +70,13 @@ def target_problem(target: str) -> str | None:
     return next(filter(None, map(_part_problem, target.split("/"))), None)
 
 
+def plain_target(target: str) -> str | None:
+    """The target that a path in another form stands for; None where there is none, or where it is one already."""
+    path = unicodedata.normalize("NFC", target).replace("\\", "/").removeprefix("./")
+    plain = "/".join(part.rstrip(". ") for part in path.split("/"))
+    return plain if plain != target and target_problem(plain) is None else None
+
+
 def _part_problem(part: str) -> str | None:
     if part in {"", ".", ".."}:
         return "is a relative path without empty, `.` or `..` parts"

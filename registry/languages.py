@@ -17,6 +17,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+from registry.spelling import guess
+
 
 class World(StrEnum):
     """The two declared types whose languages are named; the values are those of `input_types` and `output_types`."""
@@ -33,6 +35,7 @@ class Reading:
     problem: Literal["unknown", "ambiguous", "alias", "also-code"] | None  # None: canonical spelling
     message: str  # what is wrong, then what to do; "" where problem is None
     suggestions: tuple[str, ...] = ()  # canonical spellings, the likeliest first
+    meant: str | None = None  # the one that can only be meant, to be written instead
 
 
 @lru_cache(maxsize=4096)  # a few names make up nearly all that are asked for
@@ -47,7 +50,7 @@ def read_language(name: str, worlds: frozenset[World]) -> Reading:
     if len(declared) == 2:
         return _read_ambiguous(name, declared)
     for spelling in declared.values():
-        return Reading(spelling, "alias", f"{_shown(name)} is an alias: write `{spelling}`", (spelling,))
+        return Reading(spelling, "alias", f"{_shown(name)} is an alias: write `{spelling}`", (spelling,), spelling)
     return _read_undeclared(name, known) if known else _read_unknown(name, worlds)
 
 
@@ -106,9 +109,11 @@ def _read_unknown(name: str, worlds: frozenset[World]) -> Reading:
     if folded(name) in _vendored()["prose"].split():
         message = f"{_shown(name)} is a form of prose: name the human language it is written in, such as `en`"
         return Reading(None, "unknown", message)
-    near = _nearest(name, worlds)
+    if World.NATURAL_LANGUAGE not in worlds and (named := _tags().get(folded(name))):
+        return _read_undeclared(name, {World.NATURAL_LANGUAGE: named})
+    near, meant = _nearest(name, worlds)
     advice = f"did you mean {_either(near)}?" if near else f"write {_example(worlds)}"
-    return Reading(None, "unknown", f"{_shown(name)} is not a known {_kind(worlds)}: {advice}", near)
+    return Reading(None, "unknown", f"{_shown(name)} is not a known {_kind(worlds)}: {advice}", near, meant)
 
 
 def _read_unfit(name: str, tag: str) -> Reading:
@@ -161,7 +166,8 @@ def _standard_tag(name: str) -> str | None:
         return None
 
 
-def _nearest(name: str, worlds: frozenset[World]) -> tuple[str, ...]:
+def _nearest(name: str, worlds: frozenset[World]) -> tuple[tuple[str, ...], str | None]:
+    """The spellings that come near, and the one that can only be meant."""
     spellings: dict[str, str] = {}
     if World.NATURAL_LANGUAGE in worlds:
         spellings |= _tags()
@@ -169,7 +175,8 @@ def _nearest(name: str, worlds: frozenset[World]) -> tuple[str, ...]:
         spellings |= _keys()
     wanted = folded(name)
     near = [wanted] if wanted in spellings else difflib.get_close_matches(wanted, spellings, cutoff=0.7)
-    return tuple(dict.fromkeys(spellings[spelling] for spelling in near))
+    sure = guess(wanted, near).sure
+    return tuple(dict.fromkeys(spellings[spelling] for spelling in near)), spellings[sure] if sure else None
 
 
 @cache

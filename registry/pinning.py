@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from registry.checks.sources import has_credentials
 from registry.descriptor import File
 from registry.digests import Digest, digest_of
-from registry.edits import apply_splices, is_pinned, make_pin_splices
+from registry.edits.pins import is_pinned, make_pin_splices
+from registry.edits.splices import apply_splices
 from registry.errors import DescriptorError, SourceError
 from registry.identity import ModelId
 from registry.nodes import to_value

@@ -22,13 +22,19 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
     (floor, frozenset(parts.split()))
     for floor, parts in (
         ("words", "digests errors hiding rules finding policy parallel"),
-        ("names and forms", "identity languages nodes yaml12 wire descriptor schema"),
-        ("rules: pure functions", "snapshot diff plan outcome edits pins facts weights counting pickles checks report"),
+        ("names and forms", "identity spelling languages nodes yaml12 wire descriptor schema"),
+        (
+            "rules: pure functions",
+            "snapshot diff plan outcome edits pins fixes facts weights counting pickles checks report",
+        ),
         ("the web", "web"),
         ("adapters", "sources objects repository storage endpoint writing"),
         (
             "stories",
-            "copying ledger desired evidence planning drift registration reconcile judging comparing pinning quoting",
+            (
+                "copying ledger desired evidence planning drift registration reconcile judging quoting comparing "
+                "pinning fixing"
+            ),
         ),
         ("doors", "settings cli server"),
     )
@@ -50,7 +56,7 @@ HOMES: dict[str, frozenset[str]] = {
     "jinja2": frozenset({"server/catalog"}),
     "langcodes": frozenset({"languages"}),
     "markupsafe": frozenset({"server/catalog"}),
-    "packaging": frozenset({"checks/form"}),
+    "packaging": frozenset({"checks/licenses"}),
     # types of what strangers send: the descriptor, and what the endpoint takes; the others catch what they raise
     "pydantic": frozenset({"descriptor", "schema", "snapshot", "pinning", "server"}),
     "pydantic_core": frozenset({"descriptor", "schema"}),

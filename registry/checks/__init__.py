@@ -16,10 +16,10 @@ VersionCheck = Callable[["Version", "Policy"], Iterator[Finding]]
 
 
 def _version_checks() -> tuple[VersionCheck, ...]:
-    from registry.checks import environments, files, form, references, scripts, secrets, sources, truth
+    from registry.checks import environments, files, form, licenses, references, scripts, secrets, sources, truth
 
     return (
-        *(*form.CHECKS, *files.CHECKS, *references.CHECKS, *environments.CHECKS, *scripts.CHECKS),
+        *(*form.CHECKS, *licenses.CHECKS, *files.CHECKS, *references.CHECKS, *environments.CHECKS, *scripts.CHECKS),
         *(*truth.CHECKS, *secrets.CHECKS, *sources.CHECKS),
     )
 

@@ -37,7 +37,9 @@ def check_images(version: Version, _: Policy) -> Iterator[Finding]:
         image = version.text("model_config", key, "docker_image")
         if image is not None and (problem := image_problem(image)):
             place = version.place("model_config", key, "docker_image")
-            yield place.finding("docker-image-invalid", f"`{image}` is not an image: {problem}", found=image)
+            right = plain_image(image)
+            message = f"`{image}` is not an image: {problem}{f': `{right}`' if right else ''}"
+            yield place.finding("docker-image-invalid", message, found=image, fix=right)
 
 
 def image_problem(image: str) -> str | None:
@@ -48,8 +50,16 @@ def image_problem(image: str) -> str | None:
     if "://" in image:
         return "it has a scheme. Write it without `…://`"
     if _IMAGE.fullmatch(image.lower()):
-        return "its name is in lower case. Write the part before the tag so"
+        return "its name has to be in lower case. Write the part before the tag so"
     return "it is not `registry/name:tag` or `registry/name@sha256:…`. Write it as `docker pull` takes it"
+
+
+def plain_image(image: str) -> str | None:
+    """The reference that a text in capitals or with a scheme stands for; None where it is none then either."""
+    bare = re.sub(r"^[a-zA-Z]+://", "", image)
+    name = re.split(r"@|:(?!.*/)", bare, maxsplit=1)[0]
+    plain = name.lower() + bare[len(name) :]
+    return plain if plain != image and image_problem(plain) is None else None
 
 
 def check_conda_files(version: Version, _: Policy) -> Iterator[Finding]:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
-from functools import cache, lru_cache
 from typing import Any
 
+from registry.checks.keys import Keys, missing_key, unknown_key
+from registry.checks.values import nearest_choice, right_value
 from registry.finding import Finding, Place
-from registry.identity import name_problem, target_problem, version_problem
+from registry.identity import name_problem, plain_target, target_problem, version_problem
 from registry.languages import World, read_language
 from registry.nodes import Plain
 from registry.policy import Policy
 from registry.snapshot import DESCRIPTOR, Version
+from registry.spelling import guess
 
-Keys = tuple[str | int, ...]
-_IDENTITY = {"name", "version"}
 _WORLDS = {world.value: world for world in World}
 WORLDLESS = ("CLASS_LABEL", "OTHER")  # types without languages
+_TYPES = frozenset({*_WORLDS, *WORLDLESS})
 
 
 def check_names(version: Version, _: Policy) -> Iterator[Finding]:
@@ -56,14 +56,15 @@ def check_targets(version: Version, _: Policy) -> Iterator[Finding]:
     for target in version.keys("model_files"):
         if message := _target_message(target, folded):
             place = version.place("model_files", target, at_key=True)
-            yield place.finding("invalid-target", message, found=target)
+            yield place.finding("invalid-target", message, found=target, fix=plain_target(target))
 
 
 def _target_message(target: str, folded: dict[str, str]) -> str | None:
     """What is wrong with a target, by itself or beside those before it, which `folded` keeps."""
     twin = folded.setdefault(target.casefold(), target)
     if problem := target_problem(target):
-        return f"`{target}` is not a target: a target {problem}. Rename it"
+        better = plain_target(target)
+        return f"`{target}` is not a target: a target {problem}. Rename it{f' to `{better}`' if better else ''}"
     if twin != target:
         return f"`{target}` differs from `{twin}` only in case. Rename one of the two"
     if (folder := _folder_that_is_a_file(target, folded)) is not None:
@@ -101,12 +102,13 @@ def check_uniqueness(version: Version, _: Policy) -> Iterator[Finding]:
 def check_languages(version: Version, _: Policy) -> Iterator[Finding]:
     """Languages are listed exactly where a type has them, each by a name that means one language."""
     for side in ("input", "output"):
-        types = {text for _, text in version.texts("model_metainfo", f"{side}_types")}
+        types = {_type_meant(text) for _, text in version.texts("model_metainfo", f"{side}_types")}
         worlds = frozenset(_WORLDS[t] for t in types & _WORLDS.keys())
         languages = version.texts("model_metainfo", f"{side}_languages")
         if types <= set(WORLDLESS) and types and languages:
             message = (
-                f"only `SOURCE_CODE` and `NATURAL_LANGUAGE` have languages; `{side}_types` has neither. Empty the list"
+                f"only `SOURCE_CODE` and `NATURAL_LANGUAGE` have languages, and `{side}_types` has neither. "
+                f"Take `{side}_languages` out, or add the type that has them"
             )
             yield version.place("model_metainfo", f"{side}_languages").finding("languages-unused", message)
         elif worlds and not languages:
@@ -114,8 +116,12 @@ def check_languages(version: Version, _: Policy) -> Iterator[Finding]:
             is_empty = f"{side}_languages" in version.keys("model_metainfo")
             place = version.place("model_metainfo", f"{side}_languages" if is_empty else f"{side}_types")
             yield place.finding("languages-missing", message)
-        elif worlds:
+        elif worlds and types <= _TYPES:
             yield from _language_findings(version, f"{side}_languages", worlds)
+
+
+def _type_meant(text: str) -> str:
+    return text if text in _TYPES else guess(text, _TYPES).sure or text
 
 
 def _language_findings(version: Version, key: str, worlds: frozenset[World]) -> Iterator[Finding]:
@@ -123,29 +129,7 @@ def _language_findings(version: Version, key: str, worlds: frozenset[World]) -> 
         reading = read_language(name, worlds)
         if reading.problem is not None:
             place = version.place("model_metainfo", key, index)
-            yield place.finding(f"language-{reading.problem}", reading.message, found=name, fix=reading.canonical)
-
-
-def check_license(version: Version, _: Policy) -> Iterator[Finding]:
-    """`license` is an SPDX expression."""
-    expression = version.text("license")
-    if expression is None or (canonical := _canonical_license(expression)) == expression:
-        return
-    message = f"`{expression}` is spelled `{canonical}` in SPDX. Write it so"
-    if canonical is None:
-        message = f"`{expression}` is not an SPDX expression. Write one such as `MIT` or `Apache-2.0 OR MIT`"
-    yield version.place("license").finding("license-unknown", message, found=expression, fix=canonical)
-
-
-@lru_cache(maxsize=256)  # a few make up nearly all that are asked for
-def _canonical_license(expression: str) -> str | None:
-    """The expression as SPDX spells it; None where it is none."""
-    from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
-
-    try:
-        return canonicalize_license_expression(expression)
-    except InvalidLicenseExpression:
-        return None
+            yield place.finding(f"language-{reading.problem}", reading.message, found=name, fix=reading.meant)
 
 
 CHECKS = (
@@ -156,16 +140,15 @@ CHECKS = (
     check_environments,
     check_uniqueness,
     check_languages,
-    check_license,
 )
 
 
 def _say(version: Version, keys: Keys, problem: Mapping[str, Any]) -> Finding:
     kind = problem["type"]
     if kind == "extra_forbidden":
-        return _unknown_key(version, keys)
+        return unknown_key(version, keys)
     if kind == "missing":
-        return _missing_key(version, keys)
+        return missing_key(version, keys)
     name = f"`{keys[-1]}`" if keys and isinstance(keys[-1], str) else "this"
     found = "something else" if keys and keys[-1] == "password" else _shown(problem["input"])
     if not keys:
@@ -175,69 +158,11 @@ def _say(version: Version, keys: Keys, problem: Mapping[str, Any]) -> Finding:
         message = f"{name} is empty. Write {_wanted(problem)}, or take the key out"
         return version.place(*keys).finding("wrong-type", message, expected=_wanted(problem))
     rule = "wrong-type" if kind.endswith("_type") else "wrong-value"
-    message = f"{name} is {found}; write {_wanted(problem)}{_nearest_choice(problem)}"
-    return version.place(*keys).finding(rule, message, found=found, expected=_wanted(problem))
-
-
-def _unknown_key(version: Version, keys: Keys) -> Finding:
-    key, parent = str(keys[-1]), ".".join(str(k) for k in keys[:-1] if isinstance(k, str))
-    place, is_of_file = version.place(*keys, at_key=True), keys[0] == "model_files"
-    siblings = _known_keys().get("model_files.*" if is_of_file else parent, ())
-    if len(keys) == 1 and version.text("lifecycle", "state") == "removed":
-        message = f"a removed version keeps nothing but `lifecycle`. Take `{key}` out"
-        return place.finding("removal-not-alone", message, found=key)
-    if key in _IDENTITY and len(keys) <= 2:
-        message = f"`{key}` is given by the folder, `{version.id}`. Take the line out"
-        return place.finding("repeated-identity", message, found=key)
-    homes = [home for home, known in _known_keys().items() if key in known and home not in (parent, "model_files.*")]
-    where = f"`{parent}`" if parent else "the top level"
-    if homes and not is_of_file and not get_close_matches(key, siblings, 1, 0.8):
-        home = f"`{homes[0]}`" if homes[0] else "the top level"
-        return place.finding("misplaced-key", f"`{key}` does not belong in {where}. Move it to {home}", found=key)
-    near = get_close_matches(key, siblings, 1)
-    advice = f"Did you mean `{near[0]}`?" if near else "Take it out"
-    return place.finding(
-        "unknown-key", f"`{key}` is not a key of {where}. {advice}", found=key, fix=near[0] if near else None
-    )
-
-
-def _missing_key(version: Version, keys: Keys) -> Finding:
-    parent = f"`{keys[-2]}`" if len(keys) > 1 else "the descriptor"
-    place = version.place(*keys[:-1], at_key=True) if len(keys) > 1 else Place(version.path)
-    return place._replace(field=".".join(map(str, keys))).finding(
-        "missing-key", f"{parent} has no `{keys[-1]}`. Add it"
-    )
-
-
-@cache
-def _known_keys() -> dict[str, tuple[str, ...]]:
-    """The keys of each mapping of the descriptor, by its dotted path; the top level is the empty path."""
-    from registry.descriptor import (
-        Configuration,
-        Descriptor,
-        DockerRegistry,
-        Environment,
-        File,
-        Lifecycle,
-        Metainfo,
-        Training,
-    )
-
-    environments = {
-        "inference_properties": Environment,
-        "training_properties": Training,
-        "preprocessing_properties": Environment,
-    }
-    models: dict[str, Any] = {
-        "": Descriptor,
-        "model_config": Configuration,
-        "model_files.*": File,
-        "model_metainfo": Metainfo,
-        "lifecycle": Lifecycle,
-    }
-    models |= {f"model_config.{key}": model for key, model in environments.items()}
-    models |= {f"model_config.{key}.docker_registry": DockerRegistry for key in environments}
-    return {path: tuple(f.alias or n for n, f in model.model_fields.items()) for path, model in models.items()}
+    right = right_value(problem)
+    near = right or nearest_choice(problem)
+    advice = f": `{right}`" if right and rule == "wrong-type" else f". Did you mean `{near}`?" if near else ""
+    message = f"{name} is {found}; write {_wanted(problem)}{advice}"
+    return version.place(*keys).finding(rule, message, found=found, expected=_wanted(problem), fix=right)
 
 
 _WANTED = {
@@ -266,14 +191,6 @@ def _wanted(problem: Mapping[str, Any]) -> str:
         return _PATTERNS[context["pattern"]]
     wanted: str = _WANTED.get(problem["type"], problem["msg"])
     return wanted.format(**{key: str(value).replace("'", "`") for key, value in context.items()})
-
-
-def _nearest_choice(problem: Mapping[str, Any]) -> str:
-    if problem["type"] != "literal_error":
-        return ""
-    choices = re.findall(r"'([^']+)'", problem["ctx"]["expected"])
-    near = get_close_matches(str(problem["input"]).upper(), [c.upper() for c in choices], 1)
-    return f". Did you mean `{next(c for c in choices if c.upper() == near[0])}`?" if near else ""
 
 
 def _shown(value: Any) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 
 from registry.checks.sources import local_problem, source_place
 from registry.finding import Finding
 from registry.policy import Policy
 from registry.snapshot import Version
+from registry.spelling import guess
 
 Keys = tuple[str | int, ...]
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
+
+_MOST_GUESSES = 20  # in one version; each compares a name with many
 
 PYTHON = (".py",)
 YAML = (".yml", ".yaml")
@@ -48,15 +50,16 @@ def check_packages(version: Version, _: Policy) -> Iterator[Finding]:
 
 def check_local_files(version: Version, _: Policy) -> Iterator[Finding]:
     """Each file named with `./` stands beside the descriptor."""
-    for target in version.keys("model_files"):
-        local = version.local(target)
-        if local is not None and local_problem(local) is None and local not in version.files:
-            near = _nearest(local, version.files)
-            advice = f"Did you mean `./{near}`?" if near else "Add the file to git, or correct the path"
-            fix = f"./{near}" if near else None
-            yield source_place(version, target).finding(
-                "local-file-missing", f"`./{local}` is not there. {advice}", found=f"./{local}", fix=fix
-            )
+    locals_ = {target: local for target in version.keys("model_files") if (local := version.local(target)) is not None}
+    missing = {t: x for t, x in locals_.items() if x not in version.files and local_problem(x) is None}
+    unnamed = version.files.keys() - set(locals_.values()) if missing else set()
+    for number, (target, local) in enumerate(missing.items()):
+        guessed = guess(local, sorted(unnamed) if number < _MOST_GUESSES else ())
+        advice = f"Did you mean `./{guessed.near}`?" if guessed.near else "Add the file to git, or correct the path"
+        fix = f"./{guessed.sure}" if guessed.sure else None
+        yield source_place(version, target).finding(
+            "local-file-missing", f"`./{local}` is not there. {advice}", found=f"./{local}", fix=fix
+        )
 
 
 CHECKS = (check_scripts, check_conda_files, check_pages, check_packages, check_local_files)
@@ -73,17 +76,22 @@ def _target(version: Version, keys: Keys, rule: str, suffixes: tuple[str, ...]) 
             message = f"`{value}` is not {expected}. Name another target"
             yield version.place(*keys).finding(rule, message, found=value, expected=expected)
     elif _URL.match(value):
-        near = next((target for target in targets if version.source(target) == value), None)
+        near = next((t for t in targets if version.source(t) == value), None) or _named_by(value, targets)
         advice = f"Write the target, `{near}`" if near else "Add it to `model_files` under a name, and write that name"
         message = f"a target belongs here, not a URL. {advice}"
         yield version.place(*keys).finding("url-not-a-target", message, found=value, fix=near)
     else:
-        near = _nearest(value.removeprefix("./"), [t for t in targets if t.lower().endswith(suffixes)])
+        plain, fit = value.removeprefix("./"), [t for t in targets if t.lower().endswith(suffixes)]
+        guessed = guess(plain, fit)
+        fix = _named_by(plain, fit) or guessed.sure
+        near = fix or guessed.near
         advice = f"Did you mean `{near}`?" if near else f"Add it to `model_files`, such as `{value}: ./{value}`"
         message = f"`{value}` is not in `model_files`. {advice}"
-        yield version.place(*keys).finding(rule, message, found=value, fix=near)
+        yield version.place(*keys).finding(rule, message, found=value, fix=fix)
 
 
-def _nearest(name: str, names: Iterable[str]) -> str | None:
-    near = get_close_matches(name, list(names), 1)
-    return near[0] if near else None
+def _named_by(path: str, targets: Iterable[str]) -> str | None:
+    """The one target that has the name at the end of a path or URL."""
+    name = path.partition("?")[0].partition("#")[0].rpartition("/")[2]
+    named = [target for target in targets if target.rpartition("/")[2] == name]
+    return named[0] if len(named) == 1 else None

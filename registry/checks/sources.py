@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 from functools import cache
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from registry.finding import Finding, Place
 from registry.policy import Policy
@@ -28,16 +29,18 @@ def _look(source: str, policy: Policy) -> tuple[str, str, str | None] | None:
     """What is wrong with a source: rule, message and fix; None where nothing is."""
     if source.startswith("./"):
         problem = local_problem(source[2:])
-        return ("wrong-value", f"`{source}` {problem}", None) if problem else None
+        return ("wrong-value", f"`{source}` {problem}", _plain_local(source[2:])) if problem else None
     if "://" not in source:
         message = f"`{source}` is neither `./file` nor `https://…`. Did you mean `./{source}`?"
         return "wrong-value", message, f"./{source}"
     if has_credentials(source):
         message = "the URL carries credentials. Take everything from `?` on and any user out; reconcile adds the SAS"
-        return "source-credentials", message, None
+        return "source-credentials", message, _without_credentials(source)
     if problem := source_problem(source, policy):
-        advice = "Copy the file to an allowed place, or correct the URL"
-        return "source-not-allowed", f"the source {problem}. {advice}", None
+        secure = re.sub("^http:", "https:", source)
+        fix = secure if secure != source and source_problem(secure, policy) is None else None
+        advice = f"Write `{fix}`" if fix else "Copy the file to an allowed place, or correct the URL"
+        return "source-not-allowed", f"the source {problem}. {advice}", fix
     return None
 
 
@@ -77,6 +80,18 @@ def has_credentials(url: str) -> bool:
     except ValueError:
         return False
     return "@" in parts.netloc or bool(parts.query)
+
+
+def _without_credentials(url: str) -> str:
+    """The URL without user, query and fragment."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
+
+
+def _plain_local(path: str) -> str | None:
+    """`./path` without detours; None where it leaves the folder."""
+    plain = posixpath.normpath(path)
+    return f"./{plain}" if local_problem(plain) is None else None
 
 
 def source_problem(url: str, policy: Policy) -> str | None:

@@ -14,6 +14,7 @@ COMMANDS = {  # each with the first sentence of its help, so that nothing is imp
     "validate": "Say everything that is wrong with the descriptors.",
     "schema": "Print the JSON Schema of the descriptor.",
     "explain": "Say what a rule wants and why, with examples.",
+    "fix": "Write into the descriptors what can be computed.",
     "diff": "Show what changed for a reader of the models.",
     "plan": "Show what reconcile would do, and do nothing.",
     "reconcile": "Make storage and endpoint equal to a commit.",

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from registry.checks import form, references
+from registry.checks import form, licenses, references
 from registry.descriptor import Descriptor
 from registry.finding import Severity, weigh
 from registry.identity import UNPRINTABLE, ModelId, name_problem, version_problem
@@ -36,7 +36,7 @@ _RULES = (
     form.check_environments,
     form.check_uniqueness,
     form.check_languages,
-    form.check_license,
+    licenses.check_license,
     *(references.check_scripts, references.check_conda_files, references.check_pages, references.check_packages),
 )
 

@@ -220,7 +220,11 @@ def test_a_descriptor_without_content_is_said(text: str, rule: str) -> None:
     [
         ("num_params: 1.5", "model_metainfo.num_params", "`num_params` is `1.5`; write a whole number"),
         ("num_params: true", "model_metainfo.num_params", "`num_params` is `true`; write a whole number"),
-        ("num_params: 1_000", "model_metainfo.num_params", "`num_params` is the text `1_000`; write a whole number"),
+        (
+            "num_params: 1_000",
+            "model_metainfo.num_params",
+            "`num_params` is the text `1_000`; write a whole number: `1000`",
+        ),
         ("num_params: ''", "model_metainfo.num_params", "`num_params` is an empty text; write a whole number"),
         (
             "num_params:",

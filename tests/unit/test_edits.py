@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.digests import Digest
-from registry.edits import Splice, apply_splices, is_pinned, make_pin_splices
+from registry.edits.pins import is_pinned, make_pin_splices
+from registry.edits.splices import Splice, apply_splices
 from registry.nodes import Node, to_value
 from registry.yaml12 import parse_yaml
 

@@ -70,7 +70,7 @@ def test_a_canonical_tag_is_accepted(tag: str, worlds: frozenset[World]) -> None
 )
 def test_an_alias_is_accepted_with_a_notice(alias: str, canonical: str) -> None:
     message = f"`{alias}` is an alias: write `{canonical}`"
-    assert read_language(alias, BOTH) == Reading(canonical, "alias", message, (canonical,))
+    assert read_language(alias, BOTH) == Reading(canonical, "alias", message, (canonical,), canonical)
 
 
 def test_the_declared_types_decide_where_a_name_is_looked_up() -> None:
