@@ -63,7 +63,15 @@ def test_help_costs_little_more_than_python_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["validate", "--help"], ["reconcile", "--help"], ["serve", "--help"]]
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["validate", "--help"],
+        ["reconcile", "--help"],
+        ["serve", "--help"],
+        ["schema", "--help"],
+    ],
 )
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     assert loaded(*arguments).isdisjoint(HEAVY)
