@@ -25,10 +25,13 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
         ("names and forms", "identity languages nodes yaml12 wire descriptor schema"),
         ("rules: pure functions", "snapshot diff plan outcome edits pins facts weights counting pickles checks report"),
         ("the web", "web"),
-        ("adapters", "sources objects repository storage endpoint writing"),
+        ("adapters", "sources ranges objects repository storage endpoint writing"),
         (
             "stories",
-            "copying ledger desired evidence planning drift registration reconcile judging comparing pinning quoting",
+            (
+                "copying ledger desired evidence planning drift registration reconcile judging asking comparing "
+                "pinning quoting"
+            ),
         ),
         ("doors", "settings cli server"),
     )
