@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from registry.errors import EndpointError
 from registry.identity import ModelId
-from registry.web import RETRIES, TIMEOUT, NotJsonError, Response, Session, WebError, make_session, redact
+from registry.web import PATIENT, NotJsonError, Patience, Response, Session, WebError, cause_of, make_session, redact
 from registry.wire import Json, model_path
 
 _NOT_OFFERED = (405, 501)
@@ -19,6 +19,7 @@ class Answer(NamedTuple):
 
     status: int
     body: Json
+    may_differ: bool = False  # for somebody with other credentials, as `WWW-Authenticate` says beside any status
 
     @property
     def said(self) -> str:
@@ -38,10 +39,11 @@ class Ready(NamedTuple):
 class Endpoint:
     """One endpoint at `url`; every call has a time-out and is retried where that may help."""
 
-    def __init__(self, url: str, token: str | None, *, retries: int = RETRIES) -> None:
+    def __init__(self, url: str, token: str | None, *, patience: Patience = PATIENT) -> None:
         self.url = url.rstrip("/")
-        self._session = make_session(public_only=False, retries=retries)
-        self._once = make_session(public_only=False, retries=0)
+        self._timeout = patience.timeout
+        self._session = make_session(public_only=False, patience=patience)
+        self._once = make_session(public_only=False, patience=patience._replace(retries=0))
         for session in (self._session, self._once) if token else ():
             session.headers["Authorization"] = f"Bearer {token}"
 
@@ -101,12 +103,12 @@ class Endpoint:
     def _call(self, method: str, path: str, body: Json | None = None, session: Session | None = None) -> Answer:
         try:
             response = (session or self._session).request(
-                method, self.url + path, json=body, timeout=TIMEOUT, allow_redirects=False
+                method, self.url + path, json=body, timeout=self._timeout, allow_redirects=False
             )
         except WebError as error:
             hint = "check `endpoint` in [tool.registry] or REGISTRY_ENDPOINT, and whether it runs; then run again"
-            raise EndpointError(f"{method} {self.url}{path}: no answer: {redact(str(error))}", hint=hint) from error
-        return Answer(response.status_code, _json(response))
+            raise EndpointError(f"{method} {self.url}{path}: no answer: {cause_of(error)}", hint=hint) from error
+        return Answer(response.status_code, _json(response), "WWW-Authenticate" in response.headers)
 
     def _expect(self, answer: Answer, model: ModelId, statuses: Any) -> Answer:
         if answer.status in statuses:

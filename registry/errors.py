@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+# Nothing is there; it is not handed out; it leads to where nothing is fetched from; no answer now; too much to read.
+SourceProblem = Literal["gone", "refused", "redirected", "unreachable", "unread"]
+
 
 class RegistryError(Exception):
     """Going on is impossible: what failed, and in `hint` the next step."""
@@ -35,9 +40,10 @@ class DivergedError(RegistryError):
 class SourceError(RegistryError):
     """A file's source cannot be read: refused by policy, gone, or not answering."""
 
-    def __init__(self, message: str, *, hint: str = "", retryable: bool = False) -> None:
+    def __init__(self, message: str, *, hint: str = "", problem: SourceProblem = "refused") -> None:
         super().__init__(message, hint=hint)
-        self.retryable = retryable
+        self.problem = problem
+        self.retryable = problem == "unreachable"
 
 
 class DescriptorError(RegistryError):

@@ -1,4 +1,4 @@
-"""Gather what the bytes of local files say, for the rules that ask for it."""
+"""Gather what the bytes of files say, for the rules that ask for it: of local ones, and of others handed in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from registry.snapshot import SUBMODULE, SYMLINK, Snapshot, TreeFile, Version
 from registry.weights import INDEX, is_weights, parse_weights
 from registry.yaml12 import is_lfs_pointer
 
-_MAX_TEXT = 10 * 1024 * 1024  # bytes; a larger file beside the descriptor is a finding of its own
+MAX_TEXT = 10 * 1024 * 1024  # bytes; a larger file beside the descriptor is a finding of its own
 _IN_MEMORY = 16 * 1024 * 1024  # bytes of one file, before they go to disk
 _CONFIGURATION = "config.json"
 
@@ -21,7 +21,7 @@ _CONFIGURATION = "config.json"
 def load_facts(repository: Repository, snapshot: Snapshot) -> Snapshot:
     """The snapshot whose versions know what their local files say."""
     texts = {version.id: _local_files(version, text_targets(version)) for version in snapshot.versions.values()}
-    contents = repository.contents(f for files in texts.values() for f in files.values() if f.size <= _MAX_TEXT)
+    contents = repository.contents(f for files in texts.values() for f in files.values() if f.size <= MAX_TEXT)
     weights = _Weights(repository)
     versions = {
         model: replace(
@@ -34,6 +34,22 @@ def load_facts(repository: Repository, snapshot: Snapshot) -> Snapshot:
         for model, version in snapshot.versions.items()
     }
     return replace(snapshot, versions=versions)
+
+
+def add_contents(version: Version, contents: Mapping[str, Content]) -> Version:
+    """The version that also knows what these files say, by target; raises what reading them raises."""
+    texts = {t: contents[t] for t in text_targets(version) if t in contents and contents[t].size <= MAX_TEXT}
+    weights = {t: parse_weights(t, contents[t]) for t in weights_targets(version) if t in contents}
+    found = {target: read for target, read in weights.items() if read is not None}
+    return add_facts(version, Facts({target: text.read(0, text.size) for target, text in texts.items()}, found))
+
+
+def add_facts(version: Version, more: Facts) -> Version:
+    """The version that knows this too."""
+    known = version.facts
+    texts, weights = {**known.texts, **more.texts}, {**known.weights, **more.weights}
+    facts = replace(known, texts=texts, weights=weights, answers={**known.answers, **more.answers})
+    return replace(version, facts=facts)
 
 
 def text_targets(version: Version) -> list[str]:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from registry.errors import SourceProblem
+
 Read = Callable[[int, int], bytes]  # offset and length → the bytes there; fewer only where the file ends
 
 
@@ -65,8 +67,19 @@ Weights = Safetensors | Pickle | Damaged
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What the source of a remote file answered when it was asked."""
+
+    size: int | None = None  # bytes
+    problem: SourceProblem | None = None
+    reason: str = ""  # what is wrong, then what to do
+    is_as_before: bool = False  # the base names source and pins as they are now, so nobody has made a mistake here
+
+
+@dataclass(frozen=True)
 class Facts:
     """What is known of a version's files, by target; a file that was not read is in neither."""
 
     texts: Mapping[str, bytes] = field(default_factory=dict)  # scripts, conda files, config.json, indices of shards
     weights: Mapping[str, Weights] = field(default_factory=dict)
+    answers: Mapping[str, Answer] = field(default_factory=dict)  # of remote files, where their sources were asked

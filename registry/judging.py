@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from registry.checks import check_twins, check_versions
-from registry.checks.immutability import check_against_base
+from registry.checks.immutability import check_against_base, say_never_registered
 from registry.desired import load_requests
 from registry.errors import UsageError
 from registry.evidence import load_facts
@@ -18,7 +18,7 @@ from registry.identity import ModelId, folder_of, model_of
 from registry.parallel import map_shares
 from registry.policy import Policy
 from registry.repository import Repository
-from registry.snapshot import Snapshot, TreeFile, make_snapshot
+from registry.snapshot import Snapshot, TreeFile, Version, make_snapshot
 
 _SHARE = 2000  # files: much work beside what it costs to hand them to another process
 _BATCH = 200  # files judged at once: what is read of them stays in the caches of a processor
@@ -34,25 +34,71 @@ class Scope:
     folders: tuple[str, ...] = ()  # judge only what stands in these; none: everything
 
 
+class Unregistered(NamedTuple):
+    """The versions that the endpoint never registered, and in words what it could not be asked."""
+
+    models: frozenset[ModelId] = frozenset()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Online:
+    """What is asked beyond the tree."""
+
+    add_remote_facts: Callable[[Snapshot, Mapping[ModelId, Version]], Snapshot]  # the versions are those of the base
+    find_unregistered: Callable[[Mapping[ModelId, bool]], Unregistered]  # each with whether it is public
+
+
 class Verdict(NamedTuple):
     """What is wrong, sorted and weighed, and how many versions were looked at."""
 
     findings: list[Finding]
     judged: int
+    note: str = ""  # what the endpoint could not be asked, where that made a difference
 
 
-def judge(repository: Repository, scope: Scope, policy: Policy) -> Verdict:
-    """Everything that is wrong in the scope."""
+class _Share(NamedTuple):
+    """What is wrong with the versions of a share: by itself, and against what the base has under the same name."""
+
+    findings: list[Finding]
+    models: list[ModelId]
+    broken: list[_Broken]
+
+
+class _Broken(NamedTuple):
+    """A version that does not keep what it would have to if what the base holds was registered."""
+
+    model: ModelId
+    is_public: bool  # in the base
+    findings: list[Finding]
+
+
+def judge(repository: Repository, scope: Scope, policy: Policy, online: Online | None = None) -> Verdict:
+    """Everything that is wrong in the scope; with `online` also what sources and the endpoint know of it."""
     only = _touched(repository, scope)
     files = repository.files(scope.head, scope.models, only, scope.folders if only is None else ())
+    shares, work = _divided(files, scope.models, _SHARE), partial(_judge, repository, scope, policy, online)
     findings: list[Finding] = []
     models: list[ModelId] = []
-    for found, judged in map_shares(partial(_judge, repository, scope, policy), _divided(files, scope.models, _SHARE)):
-        findings += found
-        models += judged
+    broken: list[_Broken] = []
+    for share in map(work, shares) if online else map_shares(work, shares):  # sources are asked by threads, all in one
+        findings += share.findings
+        models += share.models
+        broken += share.broken
+    unregistered = _unregistered(online, broken)
+    for version in broken:
+        is_free = version.model in unregistered.models
+        findings += [say_never_registered(version.model, scope.models)] if is_free else version.findings
     is_whole = only is None and not scope.folders
     names = models if is_whole else repository.neighbours(scope.head, scope.models, models)
-    return Verdict(weigh([*findings, *check_twins(models, names, scope.models)], policy.severity), len(models))
+    weighed = weigh([*findings, *check_twins(models, names, scope.models)], policy.severity)
+    return Verdict(weighed, len(models), unregistered.note)
+
+
+def _unregistered(online: Online | None, broken: Iterable[_Broken]) -> Unregistered:
+    """Which of these versions were never registered; nobody is asked where none would be better for it."""
+    asked = {version.model: version.is_public for version in broken}
+    return online.find_unregistered(asked) if online and asked else Unregistered()
 
 
 def folders_at(repository: Repository, models: str, paths: Iterable[str]) -> tuple[str, ...]:
@@ -106,24 +152,32 @@ def _divided(files: Iterable[TreeFile], models: str, most: int) -> Iterator[list
 
 
 def _judge(
-    repository: Repository, scope: Scope, policy: Policy, share: list[TreeFile]
-) -> tuple[list[Finding], list[ModelId]]:
+    repository: Repository, scope: Scope, policy: Policy, online: Online | None, share: list[TreeFile]
+) -> _Share:
     """What is wrong with the versions in a share, and which they are."""
-    findings: list[Finding] = []
-    models: list[ModelId] = []
+    judged = _Share([], [], [])
     for files in _divided(share, scope.models, _BATCH):
         snapshot = load_facts(repository, make_snapshot(repository.read(files), scope.models))
-        findings += check_versions(snapshot, policy)
-        findings += _broken_promises(repository, snapshot, scope.base) if scope.base else ()
-        models += snapshot.versions
-    return findings, models
+        before = repository.snapshot(scope.base, scope.models, list(snapshot.versions)).versions if scope.base else {}
+        if online:
+            snapshot = online.add_remote_facts(snapshot, before)
+        judged.findings.extend(check_versions(snapshot, policy))
+        judged.broken.extend(_broken_promises(repository, snapshot, before))
+        judged.models.extend(snapshot.versions)
+    return judged
 
 
-def _broken_promises(repository: Repository, snapshot: Snapshot, base: str) -> Iterator[Finding]:
-    """What the versions change although the base has them, and so they count as registered."""
-    before = repository.snapshot(base, snapshot.models, list(snapshot.versions)).versions
+def _broken_promises(
+    repository: Repository, snapshot: Snapshot, before: Mapping[ModelId, Version]
+) -> Iterator[_Broken]:
+    """The versions that change what they would have to keep, since the base has them."""
     registered = load_requests(repository, before.values())
-    wanted = load_requests(repository, snapshot.versions.values())
-    for model, version in snapshot.versions.items():
-        if model in before:
-            yield from check_against_base(version, before[model], registered.get(model), wanted.get(model))
+    wanted = load_requests(repository, snapshot.versions.values()) if before else {}
+    for model, base in before.items():
+        findings = check_against_base(snapshot.versions[model], base, registered.get(model), wanted.get(model))
+        if findings:
+            yield _Broken(model, _is_public(base), findings)
+
+
+def _is_public(version: Version) -> bool:
+    return version.descriptor is not None and not version.descriptor.configuration.private

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NamedTuple
 
+from registry.errors import RegistryError
 from registry.facts import Content, Damaged, Pickle
 
 _MAX_BYTES = 16 * 1024 * 1024  # of one pickle; tensors are kept beside it
@@ -58,6 +59,8 @@ def _parse_archive(content: Content) -> Pickle | Damaged | None:
             inside = [info for info in archive.infolist() if info.filename.lower().endswith(".pkl")]
             for info in inside:
                 _walk_member(archive, info, walk)
+    except RegistryError:  # it could not be read, which says nothing of its bytes
+        raise
     except Exception:  # zipfile raises many things at what strangers wrote; none can be loaded
         return Damaged("truncated", "begins as a zip archive and has no readable list of files at its end")
     return walk.pickle() if inside else None
@@ -67,6 +70,8 @@ def _walk_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, walk: _Walk) -
     try:
         with archive.open(info) as member:
             data = member.read(_MAX_BYTES + 1)
+    except RegistryError:
+        raise
     except Exception:  # what Python cannot unpack, another reader may
         walk.is_read = False
         return

@@ -123,9 +123,10 @@ def _copying(model: ModelId, action: Action, reason: str, before: Mapping[str, J
 
 def _refuse(version: Version, findings: Iterable[Finding]) -> Item:
     errors = tuple(findings)
-    return Item(version.id, "refuse", _counted(errors), findings=errors)
+    return Item(version.id, "refuse", counted(errors), findings=errors)
 
 
-def _counted(findings: Sequence[Finding]) -> str:
+def counted(findings: Sequence[Finding]) -> str:
+    """How many, and of which rules."""
     rules = ", ".join(sorted({finding.rule for finding in findings}))
     return f"{len(findings)} finding{'s' if len(findings) > 1 else ''}: {rules}"

@@ -9,17 +9,22 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from registry import __version__
+from registry.checks import check_version
 from registry.copying import Wanted, copy_verified
 from registry.diff import refused
 from registry.endpoint import Endpoint
 from registry.errors import RegistryError
+from registry.evidence import add_contents
+from registry.facts import Content, Read
+from registry.finding import Finding, Severity
 from registry.identity import ModelId, folder_of
 from registry.ledger import Hold, Ledger
 from registry.outcome import Outcome, Result
+from registry.plan import counted
 from registry.planning import Task
 from registry.policy import Policy
 from registry.repository import Repository
-from registry.snapshot import DESCRIPTOR, TreeFile
+from registry.snapshot import DESCRIPTOR, Version
 from registry.sources import Sources
 from registry.storage import Storage
 from registry.web import redact
@@ -47,7 +52,11 @@ log = logging.getLogger(__name__)
 
 
 class RefusedError(RegistryError):
-    """The endpoint holds something else under this name; running again cannot help."""
+    """The endpoint holds something else under this name, or a rule is broken; running again cannot help."""
+
+    def __init__(self, message: str, *, hint: str = "", findings: tuple[Finding, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.findings = findings
 
 
 class CredentialError(RegistryError):
@@ -61,8 +70,8 @@ class Subject(NamedTuple):
     """What is registered: a version that the rules let through, as it should be."""
 
     id: ModelId
+    version: Version
     descriptor: Descriptor
-    files: Mapping[str, TreeFile]  # beside the descriptor
     request: Json
 
     @classmethod
@@ -72,7 +81,7 @@ class Subject(NamedTuple):
         assert version is not None  # noqa: S101
         assert version.descriptor is not None  # noqa: S101
         assert task.request is not None  # noqa: S101
-        return cls(version.id, version.descriptor, version.files, task.request)
+        return cls(version.id, version, version.descriptor, task.request)
 
 
 @dataclass(frozen=True)
@@ -102,7 +111,7 @@ class Registrar:
             self.hold.check()
             files = self._remove(task) if item.action == "remove" else self._register(task)
         except RefusedError as error:
-            return Result(item.model, "refused", str(error), hint=error.hint)
+            return Result(item.model, "refused", str(error), findings=error.findings, hint=error.hint)
         except RegistryError as error:
             return Result(item.model, "failed", str(error), retryable=error.retryable, hint=error.hint)
         except Exception as error:  # a bug that one version meets does not stop the others
@@ -120,7 +129,9 @@ class Registrar:
 
     def _register(self, task: Task) -> Mapping[str, Json]:
         subject = Subject.of(task)
-        files = files_of({target: self._copy(subject, target, task) for target in subject.request["model_files"]})
+        copies = {target: self._copy(subject, target, task) for target in subject.request["model_files"]}
+        self._judge(subject.version, copies)
+        files = files_of(copies)
         sent = subject.request | {"model_files": digests_of(files)}
         self.hold.check()
         self._send(subject._replace(request=sent))
@@ -142,9 +153,19 @@ class Registrar:
         file, known = subject.descriptor.model_files[target], subject.request["model_files"][target]
         path, sha256, size = blob_path(subject.id, target), known.get("sha256"), known.get("size")
         if file.local is not None:
-            oid = subject.files[file.local].oid
+            oid = subject.version.files[file.local].oid
             return Wanted(path, partial(self.repository.blob, oid), None, sha256, size)
         return Wanted(path, partial(self.sources.stream, file.source), self.sources.signed(file.source), sha256, size)
+
+    def _judge(self, version: Version, copies: Mapping[str, Blob]) -> None:
+        """What the copies of remote files say breaks no rule; the local ones were judged for the plan."""
+        remote = {t: Content(blob.size, self._reader(blob)) for t, blob in copies.items() if version.local(t) is None}
+        findings = check_version(add_contents(version, remote), self.policy) if remote else ()
+        if errors := tuple(finding for finding in findings if finding.severity is Severity.ERROR):
+            raise RefusedError(counted(errors), findings=errors)
+
+    def _reader(self, blob: Blob) -> Read:
+        return lambda offset, length: b"".join(self.storage.read(blob.path, offset=offset, length=length))
 
     def _send(self, subject: Subject) -> None:
         """Make the endpoint hold the request: nothing, PUT or PATCH, after what it has."""

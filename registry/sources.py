@@ -3,82 +3,128 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
+from types import MappingProxyType
 from urllib.parse import urljoin, urlsplit
 
-from registry.checks.sources import source_problem
-from registry.errors import SourceError
+from registry.checks.sources import has_credentials, source_problem
+from registry.errors import SourceError, SourceProblem
 from registry.policy import Policy
-from registry.web import TIMEOUT, Response, WebError, make_session, redact
+from registry.web import PATIENT, Patience, Response, WebError, cause_of, is_not_public, make_session, redact
 
 _CHUNK = 1024 * 1024
 _MAX_HOPS = 5
+_SHOWN = 200  # characters of an address that a server wrote
 _REDIRECTS = (301, 302, 303, 307, 308)
+_GONE = (404, 410)
+_CLOSED = (401, 403, 404, 409)  # what Azure answers where a SAS is missing or wrong, or public access is off
+_BUSY = (408, 425, 429)
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+_ALLOW = "a maintainer can add its prefix to `sources` in [tool.registry.policy]"
+_AGAIN = "running again may help; if not, see whether the address is right"
 
 
 class Sources:
     """Reads what the policy allows, with the SAS of the account that a URL belongs to and of no other."""
 
-    def __init__(self, policy: Policy, sas: Mapping[str, str]) -> None:
+    def __init__(self, policy: Policy, sas: Mapping[str, str], patience: Patience = PATIENT) -> None:
         self._policy = policy
         self._sas = sas
-        self._session = make_session(public_only=True, allow_loopback=policy.allow_loopback)
+        self._timeout = patience.timeout
+        self._session = make_session(public_only=True, allow_loopback=policy.allow_loopback, patience=patience)
         self._session.headers["Accept-Encoding"] = "identity"
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._session.close()
+
+    def is_allowed(self, url: str) -> bool:
+        """Whether a contributor's URL is fetched at all; a rule says why not."""
+        return not has_credentials(url) and source_problem(url, self._policy) is None
 
     def signed(self, url: str) -> str:
         """The URL with the SAS that the environment holds for its account; raises SourceError if not allowed."""
         if problem := source_problem(url, self._policy):
-            hint = "a maintainer can add its prefix to `sources` in [tool.registry.policy]"
-            raise SourceError(f"the source {redact(url)} {problem}", hint=hint)
+            raise SourceError(f"the source {redact(url)} {problem}", hint=_ALLOW)
         sas = self._sas.get(_account(url) or "")
         return f"{url}?{sas}" if sas else url
 
     def stream(self, url: str) -> Iterator[bytes]:
         """The bytes in chunks, each redirect checked as the URL itself; raises SourceError."""
+        with self.answer(url) as response:
+            yield from self.body(url, response, _CHUNK)
+
+    @contextmanager
+    def answer(
+        self, url: str, headers: Mapping[str, str] = _NOTHING, statuses: tuple[int, ...] = (200,)
+    ) -> Iterator[Response]:
+        """What is answered after all redirects, its body yet to be read; SourceError where the status is another."""
+        place = url
         for _ in range(_MAX_HOPS):
-            with closing(self._get(url)) as response:
+            with closing(self._get(url, place, headers)) as response:
                 if response.status_code not in _REDIRECTS:
-                    yield from self._body(url, response)
+                    _check(url, place, response, statuses)
+                    yield response
                     return
-                url = _next_hop(url, response.headers.get("Location", ""))
-        raise SourceError(f"the source {redact(url)} redirects more than {_MAX_HOPS} times")
+                place = self._next(url, place, response.headers.get("Location", ""))
+        message = f"the source {redact(url)} redirects more than {_MAX_HOPS} times"
+        raise SourceError(message, hint="give the URL of the file itself", problem="redirected")
 
-    def _get(self, url: str) -> Response:
+    def body(self, url: str, response: Response, chunk: int) -> Iterator[bytes]:
+        """The bytes of an answer in chunks; raises SourceError where they break off."""
         try:
-            return self._session.get(self.signed(url), stream=True, timeout=TIMEOUT, allow_redirects=False)
+            yield from response.iter_content(chunk)
         except WebError as error:
-            hint = "running again may help; if not, see whether the address is right"
-            raise SourceError(
-                f"the source {redact(url)} does not answer: {redact(str(error))}", hint=hint, retryable=True
-            ) from error
+            message = f"the source {redact(url)} broke off: {cause_of(error)}"
+            raise SourceError(message, hint=_AGAIN, problem="unreachable") from error
 
-    def _body(self, url: str, response: Response) -> Iterator[bytes]:
-        if response.status_code != 200:
-            raise _refused(url, response.status_code)
-        if response.headers.get("Content-Encoding", "identity") != "identity":
-            hint = "store the file as it is: storage copies its bytes, not what they unpack to"
-            raise SourceError(f"the source {redact(url)} is sent encoded", hint=hint)
+    def _get(self, url: str, place: str, headers: Mapping[str, str]) -> Response:
+        signed = self.signed(place)
         try:
-            yield from response.iter_content(_CHUNK)
+            return self._session.get(signed, headers=headers, stream=True, timeout=self._timeout, allow_redirects=False)
         except WebError as error:
-            raise SourceError(f"the source {redact(url)} broke off: {redact(str(error))}", retryable=True) from error
+            message = f"{_named(url, place)} does not answer: {cause_of(error)}"
+            if is_not_public(error):
+                hint = "put the file where everybody can reach it"
+                problem: SourceProblem = "refused" if place == url else "redirected"
+                raise SourceError(message, hint=hint, problem=problem) from error
+            raise SourceError(message, hint=_AGAIN, problem="unreachable") from error
+
+    def _next(self, url: str, place: str, location: str) -> str:
+        """Where a redirect leads, if it may be followed."""
+        try:
+            following = urljoin(place, location)
+            problem = source_problem(following, self._policy)
+        except ValueError:
+            following, problem = location, "is no URL"
+        if problem:
+            shown = redact(following)[:_SHOWN]
+            message = f"the source {redact(url)} redirects to {shown}, which {problem}"
+            raise SourceError(message, hint=_ALLOW, problem="redirected")
+        return following
 
 
-def _next_hop(url: str, location: str) -> str:
-    try:
-        return urljoin(url, location)
-    except ValueError as error:
-        raise SourceError(f"the source {redact(url)} redirects to what is no URL") from error
+def _check(url: str, place: str, response: Response, statuses: tuple[int, ...]) -> None:
+    if response.status_code not in statuses:
+        raise _refused(url, place, response.status_code)
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        hint = "store the file as it is: storage copies its bytes, not what they unpack to"
+        raise SourceError(f"{_named(url, place)} is sent encoded", hint=hint)
 
 
-def _refused(url: str, status: int) -> SourceError:
-    account = _account(url)
-    hint = "see whether the file is still there"
-    if status in (401, 403, 404) and account:
+def _refused(url: str, place: str, status: int) -> SourceError:
+    problem: SourceProblem = "gone" if status in _GONE else "refused"
+    account, hint = _account(place), "see whether the file is still there, and whether everybody may read it"
+    if status >= 500 or status in _BUSY:
+        problem, hint = "unreachable", _AGAIN
+    elif status in _CLOSED and account:
         hint = f"see whether it is there, and whether REGISTRY_SOURCE_SAS_{account.upper()} is set and has not expired"
-    return SourceError(
-        f"the source {redact(url)} answers {status}", hint=hint, retryable=status >= 500 or status == 429
-    )
+    return SourceError(f"{_named(url, place)} answers {status}", hint=hint, problem=problem)
+
+
+def _named(url: str, place: str) -> str:
+    """The source as a contributor wrote it, and where it has led to."""
+    return f"the source {redact(url)}" + (f", which redirects to {redact(place)[:_SHOWN]}," if place != url else "")
 
 
 def _account(url: str) -> str | None:
@@ -87,6 +133,5 @@ def _account(url: str) -> str | None:
     host = parts.hostname or ""
     if host.endswith(".blob.core.windows.net"):
         return host.split(".")[0].lower()
-    if host == "127.0.0.1":
-        return parts.path.split("/")[1].lower() if "/" in parts.path else None
-    return None
+    first = parts.path.split("/")[1].lower() if "/" in parts.path else ""
+    return first if host == "127.0.0.1" and first.isalnum() else None

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, ReadTimeoutError, SSLError
 from urllib3.util import Retry
 
 Session = requests.Session
@@ -19,8 +20,18 @@ Response = requests.Response
 WebError = requests.RequestException  # whatever a call may raise
 NotJsonError = requests.JSONDecodeError
 
-TIMEOUT = (10.0, 60.0)  # seconds to connect, and between two bytes
-RETRIES = 4  # with 0.3 s, doubled each time and jittered: about 5 s in all
+
+class Patience(NamedTuple):
+    """How long a call waits, and how often it is tried again."""
+
+    timeout: tuple[float, float]  # seconds to connect, and between two bytes
+    retries: int  # with 0.3 s, doubled each time and jittered: 4 are about 5 s in all
+    is_obedient: bool = True  # waits as long as `Retry-After` says
+
+
+PATIENT = Patience((10.0, 60.0), 4)
+HASTY = Patience((5.0, 15.0), 1, is_obedient=False)  # for somebody who sits and waits
+
 _RETRIED = (429, 500, 502, 503, 504)
 _USER = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/?#'\"<>]*@")
 _QUERY = re.compile(r"(https?://[^\s?'\"<>]+)\?[^\s'\"<>]*")
@@ -41,14 +52,48 @@ def redact(text: str) -> str:
     return _SECRET.sub(r"\1\2***", _BEARER.sub(r"\1***", text))
 
 
-def make_session(*, public_only: bool, allow_loopback: bool = False, retries: int = RETRIES) -> Session:
+class NotPublicError(NewConnectionError):
+    """A name leads to an address that is not public."""
+
+
+_CAUSES: tuple[tuple[type[Exception], str], ...] = (  # the narrow before the wide
+    (NotPublicError, "its name leads to an address that is not public"),
+    (NameResolutionError, "its name is not known"),
+    (NewConnectionError, "it takes no connection"),
+    (ConnectTimeoutError, "it takes no connection in time"),
+    (ReadTimeoutError, "nothing comes in time"),
+    (SSLError, "its certificate is not accepted"),
+)
+
+
+def cause_of(error: WebError) -> str:
+    """Why a call failed, in words that follow a colon; the same words for the same cause."""
+    chain = list(_chain(error))
+    return next((words for kind, words in _CAUSES if any(isinstance(e, kind) for e in chain)), "the connection broke")
+
+
+def is_not_public(error: WebError) -> bool:
+    """Whether a call failed because it would have gone to an address that is not public."""
+    return any(isinstance(e, NotPublicError) for e in _chain(error))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and those that it wraps."""
+    yield error
+    for inner in (*error.args[:1], getattr(error, "reason", None)):
+        if isinstance(inner, BaseException):
+            yield from _chain(inner)
+
+
+def make_session(*, public_only: bool, allow_loopback: bool = False, patience: Patience = PATIENT) -> Session:
     """A session that retries 429, 5xx and dropped connections with growing pauses, and honours Retry-After.
 
     With `public_only` a connection to an address that is not public is refused when it is made, whatever the name
     resolved to before.
     """
     retry = Retry(
-        total=retries,
+        total=patience.retries,
+        respect_retry_after_header=patience.is_obedient,
         backoff_factor=0.3,
         backoff_jitter=0.3,
         status_forcelist=_RETRIED,
@@ -57,7 +102,7 @@ def make_session(*, public_only: bool, allow_loopback: bool = False, retries: in
         redirect=0,
     )
     adapter = _PublicAdapter(retry, allow_loopback=allow_loopback) if public_only else HTTPAdapter(max_retries=retry)
-    session = Session()
+    session = _Session()
     session.trust_env = not public_only  # a proxy would connect in our place, to any address
     session.mount("https://", adapter)
     session.mount("http://", adapter)
@@ -87,6 +132,13 @@ def _embedded(ip: ipaddress.IPv6Address) -> tuple[ipaddress.IPv4Address, ...]:
     return (mapped,) if mapped else ip.teredo or ()
 
 
+class _Session(Session):
+    """Leaves redirects alone; requests would read their bodies to the end, and trip over what is no URL."""
+
+    def get_redirect_target(self, _: Response) -> None:
+        return None
+
+
 class _PublicAdapter(HTTPAdapter):
     """Looks at the address that a socket is really connected to, before anything is sent."""
 
@@ -104,7 +156,7 @@ def _public_pools(*, allow_loopback: bool) -> dict[str, type[HTTPConnectionPool]
         address = connected.getpeername()[0]
         if not is_public(address, allow_loopback=allow_loopback):
             connected.close()
-            raise NewConnectionError(connection, f"{connection.host} is at {address}, which is not public")
+            raise NotPublicError(connection, f"{connection.host} is at {address}, which is not public")
         return connected
 
     class PlainConnection(HTTPConnection):

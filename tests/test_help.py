@@ -77,6 +77,10 @@ def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     assert loaded(*arguments).isdisjoint(HEAVY)
 
 
+def test_judging_a_tree_loads_nothing_that_talks() -> None:
+    assert loaded("validate").isdisjoint({"azure", "fastapi", "requests", "urllib3"})
+
+
 @pytest.mark.parametrize("form", ["text", "json", "markdown"])
 @pytest.mark.parametrize("rule", [[], ["tag"]])
 def test_explaining_loads_nothing_heavy(rule: list[str], form: str) -> None:

@@ -16,13 +16,13 @@ from registry.snapshot import TreeFile, Version, make_snapshot
 from registry.yaml12 import MAX_BYTES
 from tests.command import registry
 from tests.examples.made import MADE
-from tests.test_examples import EXAMPLES, EXPECTED, a_tree
+from tests.test_examples import EXAMPLES, EXPECTED, SHOWN, a_tree
 
 ROOT = Path(__file__).parent.parent
 PAGES = Path(page.__file__).parent
 GOLDEN = Path(__file__).with_name("golden") / "explain"
 NAMES = sorted(RULES)
-STORED = [rule for rule in NAMES if rule not in MADE]
+STORED = [rule for rule in SHOWN if rule not in MADE]
 LEFT_OUT = "…"
 
 WRITTEN = "One line,\nand another.\n\nMore.\n\nWrong:\n\n```yaml\na: [\n```\n\nRight:\n\n```text\n  b\n\nc\n```\n"
@@ -186,7 +186,7 @@ def test_only_rules_are_said_to_be_unregistrable() -> None:
     assert set(RULES) >= UNREGISTRABLE
 
 
-@pytest.mark.parametrize("rule", NAMES)
+@pytest.mark.parametrize("rule", SHOWN)
 def test_what_leaves_no_descriptor_is_said_to_be_unregistrable(rule: str, tmp_path: Path) -> None:
     found = versions(a_tree("invalid", rule, tmp_path / "repository"))
     assert found

@@ -28,12 +28,12 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
             "snapshot diff plan outcome edits pins fixes facts weights counting pickles checks report",
         ),
         ("the web", "web"),
-        ("adapters", "sources objects repository storage endpoint writing"),
+        ("adapters", "sources ranges objects repository storage endpoint writing"),
         (
             "stories",
             (
-                "copying ledger desired evidence planning drift registration reconcile judging quoting comparing "
-                "pinning fixing"
+                "copying ledger desired evidence planning drift registration reconcile judging asking comparing "
+                "pinning quoting fixing"
             ),
         ),
         ("doors", "settings cli server"),

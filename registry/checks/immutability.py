@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from registry.diff import refused
-from registry.finding import Finding
-from registry.snapshot import Version
+from registry.finding import Finding, Place
+from registry.identity import ModelId, folder_of
+from registry.snapshot import DESCRIPTOR, Version
 from registry.wire import Json
 
 _NEW_VERSION = "Undo the change here, and add it as a new version"
@@ -44,3 +45,9 @@ def check_stays_removed(version: Version) -> Iterator[Finding]:
     """A removed version never takes content again."""
     message = f"{version.id} was removed, and its name never takes content again. Add a new version"
     yield version.place().finding("registered-content", message)
+
+
+def say_never_registered(model: ModelId, models: str) -> Finding:
+    """The word on a version of the base that was never registered, in place of what it would have to keep."""
+    message = f"{model} is in the base and was never registered, so it may be changed or taken out freely"
+    return Place(f"{folder_of(model, models)}/{DESCRIPTOR}").finding("never-registered", message)

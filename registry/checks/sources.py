@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from functools import cache
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
+from registry.facts import Answer
 from registry.finding import Finding, Place
 from registry.policy import Policy
 from registry.snapshot import Version
 
 _LOOPBACK = "127.0.0.1"
+_NUMBER = re.compile(r"[0-9]{1,16}")
 
 
 def check_sources(version: Version, policy: Policy) -> Iterator[Finding]:
@@ -57,7 +59,32 @@ def check_pins(version: Version, policy: Policy) -> Iterator[Finding]:
             yield finding.weighed("warning") if policy.pins == "warn" else finding
 
 
-CHECKS = (check_sources, check_pins)
+def check_answers(version: Version, _: Policy) -> Iterator[Finding]:
+    """Each source that was asked gives the file, with as many bytes as the pin says."""
+    for target, answer in version.facts.answers.items():
+        for finding in _look_at_answer(version, target, answer):
+            if answer.is_as_before:
+                message = f"`{target}` is named as in the base, so this is no mistake of the change: {finding.message}"
+                yield source_place(version, target).finding("source-unread", message)
+            else:
+                yield finding
+
+
+def _look_at_answer(version: Version, target: str, answer: Answer) -> Iterator[Finding]:
+    if answer.problem is not None:
+        before = f"what `{target}` says is not judged: " if answer.problem == "unread" else ""
+        yield source_place(version, target).finding(f"source-{answer.problem}", before + answer.reason)
+    pinned = version.text("model_files", target, "size") or ""
+    if answer.size is not None and _NUMBER.fullmatch(pinned) and int(pinned) != answer.size:
+        message = (
+            f"`size` of `{target}` is {int(pinned):,}, and its source has {answer.size:,} bytes. See whether the file "
+            f"changed since it was pinned; if it is meant, run `registry pin --update {version.id}`"
+        )
+        place = version.place("model_files", target, "size")
+        yield place.finding("pin-contradicts-source", message, found=pinned, expected=str(answer.size))
+
+
+CHECKS = (check_sources, check_pins, check_answers)
 
 
 def source_place(version: Version, target: str) -> Place:

@@ -46,13 +46,26 @@ class _Commands(click.Group):
 def cli(*, verbose: bool) -> None:
     """Registers pretrained models from descriptors in a git repository.
 
-    Exit codes: 0 done; 1 findings or refused versions; 2 usage, settings or missing history; 3 storage, endpoint or
-    lock, so running again may help; 130 interrupted.
+    Exit codes: 0 done; 1 findings or refused versions; 2 usage, settings or missing history; 3 storage, endpoint,
+    sources or lock, so running again may help; 130 interrupted.
     """
     if verbose:
-        import logging
+        _log_to_stderr()
 
-        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+
+def _log_to_stderr() -> None:
+    """Show what is logged on the way; libraries put whole URLs into it."""
+    import logging
+
+    from registry.web import redact
+
+    class Redacted(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            return redact(super().format(record))
+
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Redacted("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 def main() -> None:
@@ -74,7 +87,9 @@ def run(arguments: list[str]) -> int:
         if "--verbose" in arguments:
             import traceback
 
-            traceback.print_exc()
+            from registry.web import redact
+
+            click.echo(redact(traceback.format_exc()), err=True, nl=False)
         return _say(error)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from registry.finding import Finding, Severity
 from registry.report.quote import NO_LINES, Lines, render_quote
 from registry.report.words import count, printable, size, value
+from registry.rules import RETRYABLE
 
 if TYPE_CHECKING:
     from registry.diff import Change, FieldChange, FileChange
@@ -88,9 +89,9 @@ def verdict(findings: Sequence[Finding], judged: int) -> str:
 
 def next_steps(findings: Sequence[Finding]) -> list[str]:
     """What to do about the findings of a validation, and where to read more, each in a line."""
-    is_failed = any(finding.severity is Severity.ERROR for finding in findings)
-    mend = ["next: mend what is named above, then run `registry validate` again"] if is_failed else []
-    return [*mend, *_help(findings)]
+    errors = {finding.rule for finding in findings if finding.severity is Severity.ERROR}
+    step = "run it again" if errors <= RETRYABLE else "mend what is named above, then run `registry validate` again"
+    return [*([f"next: {step}"] if errors else []), *_help(findings)]
 
 
 def _finding(finding: Finding, lines: Lines) -> list[str]:

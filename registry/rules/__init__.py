@@ -17,6 +17,8 @@ def _family(name: str, severity: str, summaries: dict[str, str]) -> dict[str, Ru
     return {rule: Rule(name, severity, summary) for rule, summary in summaries.items()}
 
 
+ONLINE = "online"  # the family of what is found only with `--online`
+
 RULES: dict[str, Rule] = {
     **_family(
         "form",
@@ -157,14 +159,37 @@ RULES: dict[str, Rule] = {
             "registered-removed": "A registered version is withdrawn before it is removed.",
         },
     ),
+    **_family(
+        ONLINE,
+        "error",
+        {
+            "pin-contradicts-source": "A remote file has the `size` of its pin.",
+            "source-gone": "A remote file is there.",
+            "source-redirected": "A source redirects only to what the settings allow.",
+            "source-refused": "A source hands out its file.",
+            "source-unreachable": "A source answers, and sends one state of its file to the end.",
+        },
+    ),
+    **_family(
+        ONLINE,
+        "notice",
+        {
+            "never-registered": "What was registered is kept; what never was may be changed or taken out freely.",
+            "source-unread": "A remote file can be judged without being read at length.",
+        },
+    ),
 }
+
+# Running again may help; nobody has made a mistake.
+RETRYABLE = frozenset({"source-unreachable"})
 
 # What breaks one of these keeps a version from being registered, whatever its severity: there is no descriptor then, or
 # no file, or the rule is held once more where versions are planned, copied and registered.
 UNREGISTRABLE = frozenset(
     {"anchor", "conflict-marker", "descriptor-missing", "descriptor-too-large", "invalid-utf8"}
     | {"local-file-missing", "misplaced-key", "missing-key", "not-a-mapping", "password-literal", "password-unbound"}
-    | {"registered-content", "registered-removed", "removal-not-alone", "repeated-identity", "settings-invalid"}
-    | {"several-documents", "source-not-allowed", "tab-indentation", "tag", "too-deep", "unknown-key", "wrong-type"}
-    | {"wrong-value", "yaml-syntax"}
+    | {"pin-contradicts-source", "registered-content", "registered-removed", "removal-not-alone", "repeated-identity"}
+    | {"settings-invalid", "several-documents", "source-gone", "source-not-allowed", "source-redirected"}
+    | {"source-refused", "tab-indentation", "tag", "too-deep", "unknown-key", "wrong-type", "wrong-value"}
+    | {"yaml-syntax"}
 )

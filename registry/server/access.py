@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from registry.errors import SettingsError
 from registry.server.problems import ProblemError
 
-_SCHEME = 'Bearer realm="registry"'
+SCHEME = 'Bearer realm="registry"'
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ def _digest(text: str) -> bytes:
 
 def _unauthorized(authorization: str | None) -> ProblemError:
     if authorization is None:
-        detail, challenge = "a token is needed: send `Authorization: Bearer …`", _SCHEME
+        detail, challenge = "a token is needed: send `Authorization: Bearer …`", SCHEME
     else:
-        detail, challenge = "the token is not valid here", f'{_SCHEME}, error="invalid_token"'
+        detail, challenge = "the token is not valid here", f'{SCHEME}, error="invalid_token"'
     return ProblemError(401, detail, headers={"WWW-Authenticate": challenge})
 
 
@@ -71,7 +71,7 @@ def _must_be_local(host: str) -> None:
         detail = (
             "this endpoint has no token, so it answers only under a loopback name such as 127.0.0.1. Set REGISTRY_TOKEN"
         )
-        raise ProblemError(403, detail, headers={"WWW-Authenticate": _SCHEME})
+        raise ProblemError(403, detail, headers={"WWW-Authenticate": SCHEME})
 
 
 def _is_loopback(host: str) -> bool:

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect
 
 from registry.identity import ModelId
 from registry.policy import Policy
-from registry.server.access import Access
+from registry.server.access import SCHEME, Access
 from registry.server.body import MAX_BYTES
 from registry.server.files import Fetch, Files
 from registry.server.problems import ProblemError, invalid
@@ -40,7 +40,7 @@ class Endpoint:
         """The record; ProblemError 404 or 410. Who may not see private versions does not learn of them."""
         record = self.records.get(model)
         if record is None or (record.is_private and not private):
-            raise unknown(model)
+            raise unknown(model, private=private)
         refuse_removed(record)
         return record
 
@@ -52,9 +52,10 @@ class Endpoint:
             raise invalid([{"field": "cursor", "detail": str(error)}]) from error
 
 
-def unknown(model: ModelId) -> ProblemError:
-    """404."""
-    return ProblemError(404, f"{model} is not registered")
+def unknown(model: ModelId, *, private: bool) -> ProblemError:
+    """404; to a reader who may not see private versions with the word that a token may see more (RFC 9110, 11.6.1)."""
+    headers = {} if private else {"WWW-Authenticate": SCHEME}
+    return ProblemError(404, f"{model} is not registered", headers=headers)
 
 
 def refuse_removed(record: Record) -> None:

@@ -99,7 +99,7 @@ def delete_version(request: Request, here: Here, model: Model) -> Response:
 
     def guard(stored: Record | None) -> None:
         if stored is None:
-            raise unknown(model)
+            raise unknown(model, private=True)
         check_preconditions(request.headers, stored.etag)
         if not stored.is_removed and stored.lifecycle["state"] != "withdrawn":
             detail = f"{model} is {stored.lifecycle['state']}; only a withdrawn version is removed"

@@ -128,8 +128,9 @@ def test_only_the_versions_that_are_named_are_pinned_from_any_folder(folder_plac
         (POINTER, 1, "answers a Git LFS pointer"),
         ("http://169.254.169.254/latest", 1, "only https is fetched"),
         ("https://example.com/model.bin", 1, "is not on the allow-list"),
+        ("https://[::1/model.bin", 1, "is no URL"),
     ],
-    ids=["gone", "forbidden", "down", "a page", "a pointer", "to a private address", "to another host"],
+    ids=["gone", "forbidden", "down", "a page", "a pointer", "to a private address", "to another host", "to nothing"],
 )
 def test_a_source_that_gives_no_file_is_named_and_the_others_are_pinned(
     folder_place: Place, answer: bytes | int | str, code: int, said: str

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 
 from registry.evidence import load_facts, open_local
@@ -10,6 +12,7 @@ from registry.identity import ModelId
 from registry.repository import Repository
 from tests.build import a_commit, a_descriptor, a_repository, a_version, git
 from tests.e2e.place import Place
+from tests.e2e.sources import allow, source
 from tests.heads import a_safetensors
 
 TINY = ModelId("tiny", "1.0")
@@ -70,3 +73,43 @@ def test_a_pointer_or_a_link_in_place_of_a_file_is_one_finding(folder_place: Pla
     (folder_place.repository / "models/tiny/1.0/config.json").symlink_to("/etc/passwd")
     findings = json.loads(folder_place.run("validate", "--format", "json").out)["findings"]
     assert sorted(finding["rule"] for finding in findings) == ["lfs-pointer", "lfs-pointer", "symlink"]
+
+
+def test_remote_files_are_judged_by_their_verified_copies_before_anything_is_registered(place: Place) -> None:
+    script = b"def init(model_path):\n    pass\n"
+    files: dict[str, bytes | int | str] = {f"/{name}": content for name, content in FILES.items()}
+    files["/inference.py"] = script
+    asked: list[str] = []
+    with source(files, asked=asked) as url:
+        allow(place, url)
+        a_commit(place.repository, "tiny/1.0", remote(url, files, num_params=1000))
+        done = place.run("reconcile", "--format", "json")
+        assert place.get("tiny/1.0").status_code == 404
+        (refused,) = done.json["versions"]
+        read = len(asked)
+        files["/inference.py"] = script + b"\n\ndef run(data):\n    return data\n"
+        a_commit(place.repository, "tiny/1.0", remote(url, files, num_params=200))
+        again = place.run("reconcile")
+
+    assert (done.code, refused["outcome"], refused["retryable"]) == (1, "refused", False)
+    assert refused["reason"] == "2 findings: inference-functions, num-params-wrong"
+    found = [(finding["rule"], finding["field"], finding["line"] > 1) for finding in refused["findings"]]
+    assert found == [
+        ("inference-functions", "model_files.inference.py.source", True),
+        ("num-params-wrong", "model_metainfo.num_params", True),
+    ]
+    assert again.code == 0, again
+    assert set(asked[read:]) == {"/inference.py"}  # the other copies stand, and are as they should be
+    assert place.record("tiny/1.0")["model_metainfo"]["num_params"] == 200
+
+
+def remote(url: str, files: Mapping[str, object], num_params: int) -> dict[str, bytes]:
+    """A version whose weights, configuration and script are fetched."""
+    targets = {
+        f"model_files__{path[1:]}": {"source": f"{url}{path}", "sha256": sha256(data).hexdigest(), "size": len(data)}
+        for path, data in files.items()
+        if isinstance(data, bytes)
+    }
+    version = a_version(a_descriptor(model_metainfo__num_params=num_params, **targets))
+    version.pop("inference.py")
+    return version

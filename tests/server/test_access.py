@@ -62,11 +62,23 @@ def test_public_reads_show_public_versions_and_hide_private_ones(start: Start) -
     assert len(running.call("GET", "models").json()) == 2
 
 
+def test_a_404_says_whether_a_token_might_see_more(start: Start) -> None:
+    running = with_two_versions(start(token=TOKEN, policy=Policy(public_reads=True)))
+    for path in ("model/shut/1.0", "model/none/1.0", "model/none/1.0/status"):
+        for headers in ({}, {"Authorization": "Bearer wrong"}):
+            assert anonymous(running, "GET", path, **headers).headers["WWW-Authenticate"] == 'Bearer realm="registry"'
+    hidden, missing = anonymous(running, "GET", "model/shut/1.0"), anonymous(running, "GET", "model/none/1.0")
+    assert hidden.headers.keys() == missing.headers.keys()
+    assert "WWW-Authenticate" not in running.call("GET", "model/none/1.0").headers
+    assert "WWW-Authenticate" not in anonymous(running, "GET", "model/open/1.0").headers
+
+
 def test_without_a_token_everything_is_open_under_a_loopback_name_only(start: Start) -> None:
     running = with_two_versions(start())
     port = running.url.rsplit(":", 1)[1]
     for host in (f"localhost:{port}", f"[::1]:{port}", "127.0.0.1"):
         assert anonymous(running, "GET", "model/shut/1.0", Host=host).status_code == 200
+        assert "WWW-Authenticate" not in anonymous(running, "GET", "model/none/1.0", Host=host).headers
     for host in ("rebound.example.com", "10.0.0.1", "[", "localhost.example.com"):
         for method in ("GET", *WRITES):
             answer = anonymous(running, method, "model/shut/1.0", Host=host)

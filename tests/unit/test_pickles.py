@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from registry.errors import RegistryError
 from registry.facts import Content, Damaged, Pickle
 from registry.pickles import parse_pickle
 from tests.heads import content_of, judged
@@ -169,3 +170,17 @@ def test_any_archive_is_walked(place: int, change: bytes) -> None:
     data = bytearray(a_zip(data__pkl=pickle.dumps({"a": 1})))
     data[place : place + len(change)] = change
     assert read(bytes(data)) is None or isinstance(read(bytes(data)), Pickle | Damaged)
+
+
+@pytest.mark.parametrize("reads", range(1, 6))
+def test_what_cannot_be_read_is_no_damage(reads: int) -> None:
+    data = a_zip(data__pkl=pickle.dumps({"a": list(range(9000))}))
+    left = iter(range(reads))
+
+    def fail_at_last(offset: int, length: int) -> bytes:
+        if next(left, None) is None:
+            raise RegistryError("the line is dead")
+        return data[offset : offset + length]
+
+    with pytest.raises(RegistryError, match="the line is dead"):
+        parse_pickle(Content(len(data), fail_at_last))
