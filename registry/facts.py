@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from registry.leaks import Leak
+
 Read = Callable[[int, int], bytes]  # offset and length → the bytes there; fewer only where the file ends
 
 
@@ -70,3 +72,4 @@ class Facts:
 
     texts: Mapping[str, bytes] = field(default_factory=dict)  # scripts, conda files, config.json, indices of shards
     weights: Mapping[str, Weights] = field(default_factory=dict)
+    leaks: Mapping[str, tuple[Leak, ...]] = field(default_factory=dict)  # by path in the folder, the descriptor's too

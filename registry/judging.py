@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+from registry.changing import Broken, judge_changes, judge_gone
 from registry.checks import check_twins, check_versions
-from registry.checks.immutability import check_against_base
-from registry.desired import load_requests
+from registry.checks.lifecycle import named_versions
 from registry.errors import UsageError
-from registry.evidence import load_facts
+from registry.evidence import Leaks, load_facts
 from registry.finding import Finding, weigh
 from registry.identity import ModelId, folder_of, model_of
+from registry.naming import judge_names, states_of
 from registry.parallel import map_shares
 from registry.policy import Policy
 from registry.repository import Repository
-from registry.snapshot import Snapshot, TreeFile, make_snapshot
+from registry.snapshot import TreeFile, Version, make_snapshot
 
 _SHARE = 2000  # files: much work beside what it costs to hand them to another process
 _BATCH = 200  # files judged at once: what is read of them stays in the caches of a processor
@@ -47,9 +49,17 @@ def judge(repository: Repository, scope: Scope, policy: Policy) -> Verdict:
     files = repository.files(scope.head, scope.models, only, scope.folders if only is None else ())
     findings: list[Finding] = []
     models: list[ModelId] = []
-    for found, judged in map_shares(partial(_judge, repository, scope, policy), _divided(files, scope.models, _SHARE)):
-        findings += found
-        models += judged
+    broken: list[Broken] = []
+    added: dict[str, ModelId] = {}
+    for share in map_shares(partial(_judge, repository, scope, policy), _divided(files, scope.models, _SHARE)):
+        findings += share.findings
+        models += share.models
+        broken += share.broken
+        added |= share.added
+    if scope.base and only and (gone := only.difference(models)):
+        shares = _divided(repository.files(scope.base, scope.models, gone), scope.models, _SHARE)
+        broken += chain.from_iterable(map_shares(partial(_judge_gone, repository, scope.models, added), shares))
+    findings += chain.from_iterable(version.findings for version in broken)
     is_whole = only is None and not scope.folders
     names = models if is_whole else repository.neighbours(scope.head, scope.models, models)
     return Verdict(weigh([*findings, *check_twins(models, names, scope.models)], policy.severity), len(models))
@@ -105,25 +115,41 @@ def _divided(files: Iterable[TreeFile], models: str, most: int) -> Iterator[list
         yield part
 
 
-def _judge(
-    repository: Repository, scope: Scope, policy: Policy, share: list[TreeFile]
-) -> tuple[list[Finding], list[ModelId]]:
-    """What is wrong with the versions in a share, and which they are."""
-    findings: list[Finding] = []
-    models: list[ModelId] = []
-    for files in _divided(share, scope.models, _BATCH):
-        snapshot = load_facts(repository, make_snapshot(repository.read(files), scope.models))
-        findings += check_versions(snapshot, policy)
-        findings += _broken_promises(repository, snapshot, scope.base) if scope.base else ()
-        models += snapshot.versions
-    return findings, models
+_looked = cache(Leaks)  # in each process that takes shares: one
 
 
-def _broken_promises(repository: Repository, snapshot: Snapshot, base: str) -> Iterator[Finding]:
-    """What the versions change although the base has them, and so they count as registered."""
-    before = repository.snapshot(base, snapshot.models, list(snapshot.versions)).versions
-    registered = load_requests(repository, before.values())
-    wanted = load_requests(repository, snapshot.versions.values())
-    for model, version in snapshot.versions.items():
-        if model in before:
-            yield from check_against_base(version, before[model], registered.get(model), wanted.get(model))
+class _Share(NamedTuple):
+    """What is wrong with the versions of a share, which they are, and what those would keep that the base has not."""
+
+    findings: list[Finding]
+    models: list[ModelId]
+    broken: list[Broken]
+    added: dict[str, ModelId]
+
+
+def _judge(repository: Repository, scope: Scope, policy: Policy, share: list[TreeFile]) -> _Share:
+    """The versions of a share by themselves, beside the base, and beside those that they name."""
+    judged = _Share([], [], [], {})
+    naming: list[Version] = []
+    states: dict[ModelId, str | None] = {}
+    for files in _divided(share, scope.models, _SHARE if scope.base else _BATCH):  # new versions of a model together
+        snapshot = load_facts(repository, make_snapshot(repository.read(files), scope.models), _looked())
+        judged.findings.extend(check_versions(snapshot, policy))
+        if scope.base:
+            before = repository.snapshot(scope.base, scope.models, list(snapshot.versions)).versions
+            changes = judge_changes(repository, snapshot, before, scope.base)
+            judged.findings.extend(changes.findings)
+            judged.broken.extend(changes.broken)
+            judged.added.update(changes.added)
+        naming += filter(named_versions, snapshot.versions.values())
+        states |= states_of(snapshot.versions)
+    judged.findings.extend(judge_names(repository, scope.models, scope.head, naming, states))
+    judged.models.extend(states)
+    return judged
+
+
+def _judge_gone(
+    repository: Repository, models: str, added: Mapping[str, ModelId], share: list[TreeFile]
+) -> list[Broken]:
+    """The versions of the base, in a share, whose folders are gone."""
+    return judge_gone(repository, make_snapshot(repository.read(share), models), added)

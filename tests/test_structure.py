@@ -21,15 +21,13 @@ MAX_LINES = 300
 FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
     (floor, frozenset(parts.split()))
     for floor, parts in (
-        ("words", "digests errors hiding rules finding policy parallel"),
-        ("names and forms", "identity languages nodes yaml12 wire descriptor schema"),
+        ("words", "digests errors leaks hiding rules finding policy parallel"),
+        ("names and forms", "identity languages nodes yaml12 tables wire descriptor schema"),
         ("rules: pure functions", "snapshot diff plan outcome edits pins facts weights counting pickles checks report"),
         ("the web", "web"),
         ("adapters", "sources objects repository storage endpoint writing"),
-        (
-            "stories",
-            "copying ledger desired evidence planning drift registration reconcile judging comparing pinning quoting",
-        ),
+        ("stories", "copying ledger desired evidence planning drift registration reconcile comparing pinning quoting"),
+        ("judging", "judging naming changing"),
         ("doors", "settings cli server"),
     )
 )
