@@ -11,6 +11,8 @@ from registry.policy import Policy
 from registry.snapshot import DESCRIPTOR, Version
 from registry.wire import PASSWORD
 
+_PASSWORD_NAME = re.compile(r"(?i)(?:^|[-_])(?:password|passwd|api[-_]?key)$")
+
 
 def check_passwords(version: Version, policy: Policy) -> Iterator[Finding]:
     """A registry's password is only named, and the settings bind that name to the registry."""
@@ -28,6 +30,17 @@ def check_passwords(version: Version, policy: Policy) -> Iterator[Finding]:
             bound = f'{named.group(1)} = "{url}"'
             message = f"`{password}` is not bound to `{url}`. A maintainer can add `{bound}` to `docker_registries`"
             yield place.finding("password-unbound", message, found=url)
+
+
+def check_arguments(version: Version, _: Policy) -> Iterator[Finding]:
+    """No argument of the training script is a password."""
+    keys = ("model_config", "training_properties", "args")
+    for name in version.keys(*keys):
+        if _PASSWORD_NAME.search(name) and version.text(*keys, name):
+            message = (
+                f"a password stands in git. Change it, and let the script read it from the environment, not `{name}`"
+            )
+            yield version.place(*keys, name).finding("password-literal", message)
 
 
 def check_texts(version: Version, _: Policy) -> Iterator[Finding]:
@@ -50,4 +63,4 @@ def _said(version: Version) -> set[int]:
     }
 
 
-CHECKS = (check_passwords, check_texts)
+CHECKS = (check_passwords, check_arguments, check_texts)
