@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from registry.identity import ModelId, version_order
 from registry.snapshot import Snapshot, Version
-from registry.wire import Json, is_same, make_request, page_files, without_query
+from registry.wire import Json, digest, is_same, make_request, page_files, without_query
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,14 @@ def refused(before: Json, after: Json) -> list[str]:
         or (c.after is not None and c.target not in pages_after)
     ]
     return fields + files
+
+
+def kept(request: Json) -> str:
+    """What a registered version keeps, as one text: two versions of which it is equal differ in words and pages."""
+    pages = page_files(request)
+    fields = {field: value for field, value in _flat(request).items() if not _is_amendable(field)}
+    files = {t: f.get("sha256") or f.get("url") for t, f in request["model_files"].items() if t not in pages}
+    return digest({"fields": fields, "files": files})
 
 
 def _is_amendable(field: str) -> bool:
@@ -171,11 +179,11 @@ def _is_same_file(one: Json, other: Json) -> bool:
 
 
 def _flat(request: Json, prefix: str = "") -> dict[str, Any]:
-    """Dotted field → value, without files; empty and absent are one."""
+    """Dotted field → value, without files; empty and absent are one, but not an argument without a value."""
     fields: dict[str, Any] = {}
     for key, value in request.items():
         if isinstance(value, dict) and not (prefix == "" and key == "model_files"):
             fields |= _flat(value, f"{prefix}{key}.")
-        elif not isinstance(value, dict) and value not in (None, [], ""):
+        elif not isinstance(value, dict) and (value not in (None, [], "") or prefix.endswith(".args.")):
             fields[prefix + key] = value
     return fields

@@ -26,7 +26,11 @@ class UsageError(RegistryError):
 
 
 class SettingsError(UsageError):
-    """`[tool.registry]` or an environment variable is wrong."""
+    """`[tool.registry]` or an environment variable is wrong; `keys` lead to what is wrong in pyproject.toml."""
+
+    def __init__(self, message: str, *, hint: str = "", keys: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint=hint)
+        self.keys = keys
 
 
 class RepositoryError(UsageError):

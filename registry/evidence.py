@@ -8,20 +8,56 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 
 from registry.facts import Content, Facts, Weights
+from registry.leaks import Leak, find_leaks
 from registry.repository import Repository
 from registry.snapshot import SUBMODULE, SYMLINK, Snapshot, TreeFile, Version
 from registry.weights import INDEX, is_weights, parse_weights
 from registry.yaml12 import is_lfs_pointer
 
 MAX_TEXT = 10 * 1024 * 1024  # bytes; a larger file beside the descriptor is a finding of its own
+_MAX_SEARCHED = 1024 * 1024  # bytes; who writes a secret writes it into a script, a page or a configuration
 _IN_MEMORY = 16 * 1024 * 1024  # bytes of one file, before they go to disk
 _CONFIGURATION = "config.json"
 
 
-def load_facts(repository: Repository, snapshot: Snapshot) -> Snapshot:
-    """The snapshot whose versions know what their local files say."""
+class Leaks:
+    """Looks for secrets in small files, in those that are in git once for each content."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Leak, ...]] = {}  # by git's id
+
+    def to_read(self, version: Version) -> list[TreeFile]:
+        """The files beside a descriptor that have to be read for this."""
+        return [f for f in version.files.values() if f.oid not in self._known and _is_searched(f)]
+
+    def find(self, version: Version, contents: Mapping[str, bytes]) -> dict[str, tuple[Leak, ...]]:
+        """The secrets in the files beside a descriptor, by path in the folder; only of those that have some."""
+        found: dict[str, tuple[Leak, ...]] = {}
+        for local, file in version.files.items():
+            if (leaks := self._known.get(file.oid)) is None:
+                leaks = self._look(file, contents) if _is_searched(file) else ()
+            if leaks:
+                found[local] = leaks
+        return found
+
+    def _look(self, file: TreeFile, contents: Mapping[str, bytes]) -> tuple[Leak, ...]:
+        leaks = find_leaks(contents[file.path])
+        if file.oid:
+            self._known[file.oid] = leaks
+        return leaks
+
+
+def _is_searched(file: TreeFile) -> bool:
+    return file.size <= _MAX_SEARCHED and file.mode not in (SYMLINK, SUBMODULE)
+
+
+def load_facts(repository: Repository, snapshot: Snapshot, leaks: Leaks | None = None) -> Snapshot:
+    """The snapshot whose versions know what their local files say; `leaks` remembers what it has read before."""
+    leaks = leaks or Leaks()
     texts = {version.id: _local_files(version, text_targets(version)) for version in snapshot.versions.values()}
-    contents = repository.contents(f for files in texts.values() for f in files.values() if f.size <= MAX_TEXT)
+    wanted = [file for files in texts.values() for file in files.values() if file.size <= MAX_TEXT]
+    wanted += (file for version in snapshot.versions.values() for file in leaks.to_read(version))
+    contents = repository.contents(wanted)
     weights = _Weights(repository)
     versions = {
         model: replace(
@@ -29,6 +65,7 @@ def load_facts(repository: Repository, snapshot: Snapshot) -> Snapshot:
             facts=Facts(
                 {target: contents[f.path] for target, f in texts[model].items() if f.path in contents},
                 weights.load(_local_files(version, weights_targets(version))),
+                leaks={**version.facts.leaks, **leaks.find(version, contents)},
             ),
         )
         for model, version in snapshot.versions.items()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from registry.errors import SourceProblem
+from registry.leaks import Leak
 
 Read = Callable[[int, int], bytes]  # offset and length → the bytes there; fewer only where the file ends
 
@@ -83,3 +84,4 @@ class Facts:
     texts: Mapping[str, bytes] = field(default_factory=dict)  # scripts, conda files, config.json, indices of shards
     weights: Mapping[str, Weights] = field(default_factory=dict)
     answers: Mapping[str, Answer] = field(default_factory=dict)  # of remote files, where their sources were asked
+    leaks: Mapping[str, tuple[Leak, ...]] = field(default_factory=dict)  # by path in the folder, the descriptor's too

@@ -58,8 +58,9 @@ class Place(NamedTuple):
     ) -> Finding:
         """A finding here, with the severity that the rule has by default; secrets that it quotes are hidden."""
         severity = Severity(RULES[rule].severity)
-        said, shown = hide_secrets(message), hide_secrets(found) if found else found
-        return Finding(self.path, self.line, self.column, rule, severity, self.field, said, shown, expected, fix)
+        said, named = hide_secrets(message), hide_secrets(self.field)
+        quoted = (text if text is None else hide_secrets(text) for text in (found, expected, fix))
+        return Finding(self.path, self.line, self.column, rule, severity, named, said, *quoted)
 
 
 def by_weight(findings: Iterable[Finding]) -> list[Finding]:

@@ -26,7 +26,7 @@ _MOST_ROUNDS = 20  # one fix may bring the next finding to light
 
 def fix(repository: Repository, scope: Scope, policy: Policy, *, write: bool) -> Outcomes:
     """Fix the descriptors in a scope of the working tree; without `write` only say what would change."""
-    found, judged = judge(repository, scope, policy)
+    found, judged, _ = judge(repository, scope, policy)
     named = {model_of(finding.path, scope.models) for finding in found if finding.path.endswith(f"/{DESCRIPTOR}")}
     only = {model for model in named if model is not None}
     before = load_facts(repository, repository.working_snapshot(scope.models, only)).versions.values() if only else ()

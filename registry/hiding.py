@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from registry.leaks import secret_spans
+
 Span = tuple[int, int]  # characters of a text, from and up to
 
 _ANY = re.compile(r"(?i)://|pas|psw|pwd|bearer |sig|token|key|secret")
@@ -24,10 +26,9 @@ _QUOTED = re.compile(r"""(?s)"(?:[^"\\]|\\.)*+"|'(?:[^']|'')*+'""")
 
 def hide_secrets(text: str) -> str:
     """The text with `*` for each character of a password, a token, a private key, and a user or query in a URL."""
-    if not _ANY.search(text):
-        return text
+    finders = (secret_spans, _in_urls, _named, _passwords) if _ANY.search(text) else (secret_spans,)
     chars = list(text)
-    for find in (_in_urls, _named, _passwords):
+    for find in finders:
         for start, end in find(text):
             chars[start:end] = re.sub(r"[^\r\n]", "*", text[start:end])
     return "".join(chars)

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
+from registry.changing import Broken, judge_changes, judge_gone
 from registry.checks import check_twins, check_versions
-from registry.checks.immutability import check_against_base, say_never_registered
-from registry.desired import load_requests
+from registry.checks.immutability import say_never_registered
+from registry.checks.lifecycle import named_versions
 from registry.errors import UsageError
 from registry.evidence import load_facts
 from registry.finding import Finding, weigh
 from registry.identity import ModelId, folder_of, model_of
+from registry.naming import judge_names, states_of
 from registry.parallel import map_shares
 from registry.policy import Policy
 from registry.repository import Repository
@@ -57,22 +60,6 @@ class Verdict(NamedTuple):
     note: str = ""  # what the endpoint could not be asked, where that made a difference
 
 
-class _Share(NamedTuple):
-    """What is wrong with the versions of a share: by itself, and against what the base has under the same name."""
-
-    findings: list[Finding]
-    models: list[ModelId]
-    broken: list[_Broken]
-
-
-class _Broken(NamedTuple):
-    """A version that does not keep what it would have to if what the base holds was registered."""
-
-    model: ModelId
-    is_public: bool  # in the base
-    findings: list[Finding]
-
-
 def judge(repository: Repository, scope: Scope, policy: Policy, online: Online | None = None) -> Verdict:
     """Everything that is wrong in the scope; with `online` also what sources and the endpoint know of it."""
     only = _touched(repository, scope)
@@ -80,11 +67,16 @@ def judge(repository: Repository, scope: Scope, policy: Policy, online: Online |
     shares, work = _divided(files, scope.models, _SHARE), partial(_judge, repository, scope, policy, online)
     findings: list[Finding] = []
     models: list[ModelId] = []
-    broken: list[_Broken] = []
+    broken: list[Broken] = []
+    added: dict[str, ModelId] = {}
     for share in map(work, shares) if online else map_shares(work, shares):  # sources are asked by threads, all in one
         findings += share.findings
         models += share.models
         broken += share.broken
+        added |= share.added
+    if scope.base and only and (gone := only.difference(models)):
+        shares = _divided(repository.files(scope.base, scope.models, gone), scope.models, _SHARE)
+        broken += chain.from_iterable(map_shares(partial(_judge_gone, repository, scope.models, added), shares))
     unregistered = _unregistered(online, broken)
     for version in broken:
         is_free = version.model in unregistered.models
@@ -95,7 +87,7 @@ def judge(repository: Repository, scope: Scope, policy: Policy, online: Online |
     return Verdict(weighed, len(models), unregistered.note)
 
 
-def _unregistered(online: Online | None, broken: Iterable[_Broken]) -> Unregistered:
+def _unregistered(online: Online | None, broken: Iterable[Broken]) -> Unregistered:
     """Which of these versions were never registered; nobody is asked where none would be better for it."""
     asked = {version.model: version.is_public for version in broken}
     return online.find_unregistered(asked) if online and asked else Unregistered()
@@ -151,33 +143,45 @@ def _divided(files: Iterable[TreeFile], models: str, most: int) -> Iterator[list
         yield part
 
 
+_looked = cache(Leaks)  # in each process that takes shares: one
+
+
+class _Share(NamedTuple):
+    """What is wrong with the versions of a share, which they are, and what those would keep that the base has not."""
+
+    findings: list[Finding]
+    models: list[ModelId]
+    broken: list[Broken]
+    added: dict[str, ModelId]
+
+
 def _judge(
     repository: Repository, scope: Scope, policy: Policy, online: Online | None, share: list[TreeFile]
 ) -> _Share:
-    """What is wrong with the versions in a share, and which they are."""
-    judged = _Share([], [], [])
-    for files in _divided(share, scope.models, _BATCH):
-        snapshot = load_facts(repository, make_snapshot(repository.read(files), scope.models))
+    """The versions of a share by themselves, beside the base, and beside those that they name."""
+    judged = _Share([], [], [], {})
+    naming: list[Version] = []
+    states: dict[ModelId, str | None] = {}
+    for files in _divided(share, scope.models, _SHARE if scope.base else _BATCH):  # new versions of a model together
+        snapshot = load_facts(repository, make_snapshot(repository.read(files), scope.models), _looked())
         before = repository.snapshot(scope.base, scope.models, list(snapshot.versions)).versions if scope.base else {}
         if online:
             snapshot = online.add_remote_facts(snapshot, before)
         judged.findings.extend(check_versions(snapshot, policy))
-        judged.broken.extend(_broken_promises(repository, snapshot, before))
-        judged.models.extend(snapshot.versions)
+        if scope.base:
+            changes = judge_changes(repository, snapshot, before, scope.base)
+            judged.findings.extend(changes.findings)
+            judged.broken.extend(changes.broken)
+            judged.added.update(changes.added)
+        naming += filter(named_versions, snapshot.versions.values())
+        states |= states_of(snapshot.versions)
+    judged.findings.extend(judge_names(repository, scope.models, scope.head, naming, states))
+    judged.models.extend(states)
     return judged
 
 
-def _broken_promises(
-    repository: Repository, snapshot: Snapshot, before: Mapping[ModelId, Version]
-) -> Iterator[_Broken]:
-    """The versions that change what they would have to keep, since the base has them."""
-    registered = load_requests(repository, before.values())
-    wanted = load_requests(repository, snapshot.versions.values()) if before else {}
-    for model, base in before.items():
-        findings = check_against_base(snapshot.versions[model], base, registered.get(model), wanted.get(model))
-        if findings:
-            yield _Broken(model, _is_public(base), findings)
-
-
-def _is_public(version: Version) -> bool:
-    return version.descriptor is not None and not version.descriptor.configuration.private
+def _judge_gone(
+    repository: Repository, models: str, added: Mapping[str, ModelId], share: list[TreeFile]
+) -> list[Broken]:
+    """The versions of the base, in a share, whose folders are gone."""
+    return judge_gone(repository, make_snapshot(repository.read(share), models), added)

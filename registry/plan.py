@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from registry.checks.immutability import check_kept, check_removal, check_stays_removed
+from registry.checks.immutability import check_kept
+from registry.checks.lifecycle import check_step
 from registry.diff import make_fields, make_files
 from registry.finding import Finding, Severity
 from registry.identity import ModelId, version_order
@@ -78,7 +79,7 @@ def decide(
     if observed is None:
         return _copying(model, "register", "not registered yet", {}, request)
     if observed.action == "removed":
-        return _refuse(version, check_stays_removed(version))
+        return _refuse(version, check_step(version, "removed"))
     if kept := list(check_kept(version, observed.request, request)):
         return _refuse(version, kept)
     if make_fields(observed.request, request) or make_files(observed.request["model_files"], request["model_files"]):
@@ -111,7 +112,8 @@ def listed_findings(snapshot: Snapshot, findings: Iterable[Finding]) -> Mapping[
 def _decide_removal(version: Version, observed: Observed | None) -> Item:
     if observed is None or observed.action == "removed":
         return Item(version.id, "unchanged", "")
-    if too_early := list(check_removal(version, observed.request)):
+    state = (observed.request.get("lifecycle") or {}).get("state", "active")
+    if too_early := list(check_step(version, state)):
         return _refuse(version, too_early)
     return Item(version.id, "remove", "withdrawn, and removed in the commit")
 

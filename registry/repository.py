@@ -122,7 +122,7 @@ class Repository:
         other models the names alone, each with an empty version; work does not grow with what those hold.
         """
         if commit is None:
-            return set(self.working_names(models))
+            return set(self.names(None, models))
         names = {model.name for model in of}
         if len(names) > _MAX_PATHS:
             return set(self.names(commit, models))
@@ -134,17 +134,17 @@ class Repository:
         found = (path.removeprefix(f"{models}/").partition("/") for path in listing.split("\0") if path)
         return {ModelId(name, version) for name, _, version in found}
 
-    def names(self, commit: str, models: str, of: Collection[str] | None = None) -> list[ModelId]:
-        """The versions in a tree by their folders' names alone: all, or those of some models."""
+    def names(self, commit: str | None, models: str, of: Collection[str] | None = None) -> list[ModelId]:
+        """The versions of a tree (None: the working tree) by their folders' names alone: all, or of some models."""
         paths = [models] if of is None or len(of) > _MAX_PATHS else [f"{models}/{name}" for name in of]
         if not paths:
             return []
-        listing = self._git("ls_tree", "-r", "-d", "-z", "--name-only", commit, "--", *paths)
-        found = {
-            model_of(f"{path}/{DESCRIPTOR}", models)
-            for path in listing.split("\x00")
-            if path.count("/") == models.count("/") + 2
-        }
+        if commit is None:
+            listed = [path for path in self._working(paths) if (self.root / path).exists()]
+        else:
+            folders = self._git("ls_tree", "-r", "-d", "-z", "--name-only", commit, "--", *paths).split("\x00")
+            listed = [f"{path}/{DESCRIPTOR}" for path in folders if path.count("/") == models.count("/") + 2]
+        found = {model_of(path, models) for path in listed}
         return sorted(model for model in found if model is not None)
 
     def snapshot(self, commit: str, models: str, only: Iterable[ModelId] | None = None) -> Snapshot:
@@ -171,11 +171,6 @@ class Repository:
         listed = list(files)
         contents = self.contents([file for file in listed if _is_read(file)])
         return [file._replace(content=contents.get(file.path)) for file in listed]
-
-    def working_names(self, models: str) -> list[ModelId]:
-        """The versions in the working tree by their folders' names alone."""
-        found = {model_of(path, models) for path in self._working([models]) if (self.root / path).exists()}
-        return sorted(model for model in found if model is not None)
 
     def working_difference(self, base: str, models: str) -> set[ModelId]:
         """The versions whose folders in the working tree differ from a commit."""

@@ -82,6 +82,10 @@ def _beyond_types() -> Mapping[str, Json]:
                 **{f"{side}_languages": languages for side in ("input", "output")},
             },
         },
+        "Lifecycle": {
+            "if": _given("state", {"enum": ["deprecated", "withdrawn", "removed"]}),
+            "then": _given("reason", {"pattern": r"\S"}),
+        },
         "Descriptor": _properties(
             model_files={"propertyNames": {"minLength": 1, "maxLength": 512, "pattern": _TARGET}},
             private_packages=once | {"items": _ending("whl", r"tar\.gz", "zip")},

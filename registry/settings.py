@@ -59,6 +59,23 @@ def parse_settings(
     )
 
 
+def is_set(pyproject: str | None) -> bool:
+    """Whether a pyproject.toml that can be read has the table `[tool.registry]`."""
+    tool = tomllib.loads(pyproject or "").get("tool")
+    return isinstance(tool, dict) and "registry" in tool
+
+
+def written(settings: Settings) -> Mapping[tuple[str, ...], Any]:
+    """Each setting that can be written down, with its default, by its keys below `[tool.registry]`."""
+    values: dict[tuple[str, ...], Any] = {(key,): getattr(settings, key) for key in ("models", "storage", "endpoint")}
+    for key, value in vars(settings.policy).items():
+        above = (key,) if key == "severity" else ("policy", key)
+        values |= (
+            {(*above, name): choice for name, choice in value.items()} if isinstance(value, dict) else {above: value}
+        )
+    return values
+
+
 def parse_policy(table: Mapping[str, Any]) -> Policy:
     """The policy in a `[tool.registry]` table; raises SettingsError."""
     policy = _get(table, "policy", dict, {})
@@ -66,7 +83,9 @@ def parse_policy(table: Mapping[str, Any]) -> Policy:
     _check_keys(policy, where, [name for name in Policy.__dataclass_fields__ if name != "severity"])
     pins = _get(policy, "pins", str, "required", where)
     if pins not in ("required", "warn", "off"):
-        raise SettingsError(f'[{where}] pins = "{pins}" is not one of "required", "warn", "off"')
+        raise SettingsError(
+            f'[{where}] pins = "{pins}" is not one of "required", "warn", "off"', keys=_keys(where, "pins")
+        )
     return Policy(
         pins=pins,
         sources=_sources(_get(policy, "sources", list, [], where)),
@@ -96,27 +115,32 @@ def _table(pyproject: str | None, source: str) -> dict[str, Any]:
     return table
 
 
+def _keys(where: str, key: str) -> tuple[str, ...]:
+    """The keys that lead to a setting."""
+    return (*where.split("."), key)
+
+
 def _check_keys(table: Mapping[str, Any], where: str, known: Any) -> None:
     for key in table:
         if key not in known:
             near = get_close_matches(key, list(known), 1)
             hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}"
-            raise SettingsError(f"[{where}] has no key `{key}`", hint=hint)
+            raise SettingsError(f"[{where}] has no key `{key}`", hint=hint, keys=_keys(where, key))
 
 
 def _get(table: Mapping[str, Any], key: str, kind: type, default: Any, where: str = "tool.registry") -> Any:
     value = table.get(key, default)
     if type(value) is not kind:
-        raise SettingsError(
-            f"[{where}] {key} is {type(value).__name__}, not {kind.__name__}", hint=f"for example: {key} = {default!r}"
-        )
+        message = f"[{where}] {key} is {type(value).__name__}, not {kind.__name__}"
+        raise SettingsError(message, hint=f"for example: {key} = {default!r}", keys=_keys(where, key))
     return value
 
 
 def _models(table: Mapping[str, Any]) -> str:
     models: str = _get(table, "models", str, Settings.models)
     if not re.fullmatch(r"[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*", models) or {".", ".."} & set(models.split("/")):
-        raise SettingsError(f'[tool.registry] models = "{models}" is not a folder of the repository')
+        message = f'[tool.registry] models = "{models}" is not a folder of the repository'
+        raise SettingsError(message, keys=_keys("tool.registry", "models"))
     return models
 
 
@@ -124,7 +148,8 @@ def _sources(prefixes: list[Any]) -> tuple[str, ...]:
     for prefix in prefixes:
         if not isinstance(prefix, str) or not _is_prefix(prefix):
             hint = 'for example: sources = ["https://account.blob.core.windows.net/uploads/"]'
-            raise SettingsError(f"[tool.registry.policy] sources: {prefix!r} is not a URL prefix", hint=hint)
+            message = f"[tool.registry.policy] sources: {prefix!r} is not a URL prefix"
+            raise SettingsError(message, hint=hint, keys=_keys("tool.registry.policy", "sources"))
     return tuple(prefixes)
 
 
@@ -148,7 +173,8 @@ def _endpoint(url: str) -> str:
         is_plain = False
     if not is_plain or "@" in url or "?" in url or "#" in url or not url.isprintable() or " " in url:
         hint = 'such as "https://registry.example.com"; the token goes into REGISTRY_TOKEN'
-        raise SettingsError("`endpoint` or REGISTRY_ENDPOINT is not a plain http(s) URL", hint=hint)
+        message = "`endpoint` or REGISTRY_ENDPOINT is not a plain http(s) URL"
+        raise SettingsError(message, hint=hint, keys=_keys("tool.registry", "endpoint"))
     return url.rstrip("/")
 
 
@@ -169,7 +195,8 @@ def _token(token: str | None) -> str | None:
 
 def _sas_hours(hours: int) -> int:
     if not 1 <= hours <= 24 * 7:  # a user delegation SAS lives seven days at most
-        raise SettingsError(f"[tool.registry.policy] sas_hours = {hours} is not between 1 and 168")
+        message = f"[tool.registry.policy] sas_hours = {hours} is not between 1 and 168"
+        raise SettingsError(message, keys=_keys("tool.registry.policy", "sas_hours"))
     return hours
 
 
@@ -182,7 +209,8 @@ def _severities(table: Mapping[str, Any]) -> Mapping[str, str]:
     severities = _strings(table, "tool.registry.severity")
     for rule, severity in severities.items():
         if severity not in {*Severity, "off"}:
-            raise SettingsError(f'[tool.registry.severity] {rule} = "{severity}" is not error, warning, notice or off')
+            message = f'[tool.registry.severity] {rule} = "{severity}" is not error, warning, notice or off'
+            raise SettingsError(message, keys=_keys("tool.registry.severity", rule))
     return severities
 
 

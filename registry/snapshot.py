@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from registry.facts import Facts
 from registry.finding import Finding, Place
 from registry.identity import ModelId, folder_of, model_of
+from registry.leaks import find_leaks
 from registry.nodes import Node, place_of, to_value
 from registry.wire import ENVIRONMENTS
 from registry.yaml12 import parse_yaml, too_large
@@ -146,10 +147,11 @@ def parse_version(model: ModelId, models: str, files: Mapping[str, TreeFile]) ->
     if file.content is None:
         return Version(model, path, beside, findings=(too_large(path, file.size),))
     node, findings = parse_yaml(path, file.content)
+    facts = Facts(leaks={DESCRIPTOR: leaks}) if (leaks := find_leaks(file.content)) else Facts()
     if node is None:
-        return Version(model, path, beside, findings=tuple(findings) or (_empty(path),))
+        return Version(model, path, beside, findings=tuple(findings) or (_empty(path),), facts=facts)
     descriptor, removal, problems = _validate(node)
-    return Version(model, path, beside, node, descriptor, removal, problems, tuple(findings))
+    return Version(model, path, beside, node, descriptor, removal, problems, tuple(findings), facts)
 
 
 def _empty(path: str) -> Finding:

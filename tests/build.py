@@ -10,6 +10,9 @@ from typing import Any
 
 import yaml
 
+from registry.identity import ModelId
+from registry.snapshot import TreeFile, Version, make_snapshot
+
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Ada",
     "GIT_AUTHOR_EMAIL": "ada@example.com",
@@ -66,6 +69,13 @@ def a_version(descriptor: Mapping[str, Any] | None = None, **files: bytes) -> di
     text = yaml.safe_dump(dict(descriptor or a_descriptor()), sort_keys=False, allow_unicode=True)
     changed = {name.replace("__", "."): content for name, content in files.items()}
     return {**FILES, "model.yaml": text.encode(), **changed}
+
+
+def a_tiny_version(descriptor: Mapping[str, Any] | None = None, model: str = "tiny/1.0", **files: bytes) -> Version:
+    """The version of such a folder, as a snapshot holds it."""
+    found = a_version(descriptor, **files)
+    tree = [TreeFile(f"models/{model}/{name}", "100644", "", len(data), data) for name, data in found.items()]
+    return make_snapshot(tree, "models").versions[ModelId(*model.split("/"))]
 
 
 def git(folder: Path, *arguments: str) -> str:

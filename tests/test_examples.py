@@ -48,7 +48,7 @@ def commit(folder: Path, message: str) -> None:
 
 def options(rule: str, base: str) -> list[str]:
     """How a rule is judged: some only against the commit before."""
-    return ["--base", base] if RULES[rule].family in ("immutability", "settings") else []
+    return ["--base", base] if (EXAMPLES / "invalid" / rule / BASE).exists() else []
 
 
 def expected(kind: str, rule: str) -> str:

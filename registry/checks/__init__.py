@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from registry.finding import Finding, weigh
@@ -16,11 +16,22 @@ VersionCheck = Callable[["Version", "Policy"], Iterator[Finding]]
 
 
 def _version_checks() -> tuple[VersionCheck, ...]:
-    from registry.checks import environments, files, form, licenses, references, scripts, secrets, sources, truth
+    from registry.checks import (
+        environments,
+        files,
+        form,
+        licenses,
+        lifecycle,
+        references,
+        scripts,
+        secrets,
+        sources,
+        truth,
+    )
 
     return (
         *(*form.CHECKS, *licenses.CHECKS, *files.CHECKS, *references.CHECKS, *environments.CHECKS, *scripts.CHECKS),
-        *(*truth.CHECKS, *secrets.CHECKS, *sources.CHECKS),
+        *(*truth.CHECKS, *secrets.CHECKS, *sources.CHECKS, *lifecycle.CHECKS),
     )
 
 
@@ -36,6 +47,14 @@ def check_versions(snapshot: Snapshot, policy: Policy) -> list[Finding]:
 
     findings = [f for version in snapshot.versions.values() for f in check_version(version, policy)]
     return [*findings, *files.check_no_strays(snapshot)]
+
+
+def check_named(version: Version, names: Sequence[ModelId], state: Callable[[str], str | None]) -> Iterator[Finding]:
+    """What a version says of others holds; `names` are those beside it, sorted, and `state` knows where they stand."""
+    from registry.checks import lifecycle, references
+
+    yield from references.check_parent(version, names)
+    yield from lifecycle.check_replacement(version, names, state)
 
 
 def check_twins(judged: Iterable[ModelId], names: Iterable[ModelId], models: str) -> Iterator[Finding]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 
 from registry.checks.sources import local_problem, source_place
 from registry.finding import Finding
+from registry.identity import ModelId, parse_model_id
 from registry.policy import Policy
 from registry.snapshot import Version
 from registry.spelling import guess
@@ -15,6 +17,7 @@ Keys = tuple[str | int, ...]
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 
 _MOST_GUESSES = 20  # in one version; each compares a name with many
+_NEAR = 50  # versions before and after a name in their order, among which the one that was meant is looked for
 
 PYTHON = (".py",)
 YAML = (".yml", ".yaml")
@@ -60,6 +63,48 @@ def check_local_files(version: Version, _: Policy) -> Iterator[Finding]:
         yield source_place(version, target).finding(
             "local-file-missing", f"`./{local}` is not there. {advice}", found=f"./{local}", fix=fix
         )
+
+
+def check_parent(version: Version, names: Sequence[ModelId]) -> Iterator[Finding]:
+    """`parent` names another version, which may live elsewhere; `names` are all versions beside it, sorted."""
+    if (text := version.text("parent")) is None:
+        return
+    problem = version_name_problem(text, version.id)
+    if problem is None and is_among(text, names):
+        return
+    place, near = version.place("parent"), nearest_version(text, version.id, names)
+    advice = f"Did you mean `{near}`?" if near else ""
+    if problem:
+        advice = advice or "Name the version that this one was made from, or take the line out"
+        yield place.finding("parent-invalid", f"`parent` {problem}. {advice}", found=text, fix=near)
+    else:
+        advice = advice or "Nothing is wrong with that if it lives elsewhere"
+        yield place.finding("parent-unknown", f"`{text}` is not in this repository. {advice}", found=text, fix=near)
+
+
+def version_name_problem(text: str, own: ModelId) -> str | None:
+    """Why a text does not name another version than `own`, in words that follow its key; None where it does."""
+    if text == str(own):
+        return "is this version itself"
+    return None if parse_model_id(text) else f"is `{text}`, not `NAME/VERSION`"
+
+
+def is_among(text: str, names: Sequence[ModelId]) -> bool:
+    """Whether a text names one of these versions."""
+    if (model := parse_model_id(text)) is None:
+        return False
+    place = bisect_left(names, model)
+    return place < len(names) and names[place] == model
+
+
+def nearest_version(text: str, own: ModelId, names: Sequence[ModelId]) -> str | None:
+    """The version that was probably meant: of the model that is named, or of the own one where none is."""
+    name, _, version = text.partition("/") if "/" in text else (own.name, "", text)
+    place = bisect_left(names, (name, version))
+    near = names[
+        max(0, place - _NEAR) : place + _NEAR
+    ]  # a look for likeness takes long, and a model may have thousands
+    return guess(f"{name}/{version}", [str(model) for model in near if model.name == name and model != own]).near
 
 
 CHECKS = (check_scripts, check_conda_files, check_pages, check_packages, check_local_files)

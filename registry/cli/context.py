@@ -37,13 +37,16 @@ def settings_at(repository: Repository, commit: str | None) -> Settings:
     """The settings as a commit holds them, or (None) as the working tree does."""
     from registry.settings import parse_settings
 
+    source = f"{SETTINGS_FILE} at {commit[:12]}" if commit else SETTINGS_FILE
+    return parse_settings(settings_text(repository, commit), os.environ, source=source)
+
+
+def settings_text(repository: Repository, commit: str | None) -> str | None:
+    """pyproject.toml as a commit holds it, or (None) as the working tree does; None where there is none."""
     if commit is not None:
-        text, source = repository.text(commit, SETTINGS_FILE), f"{SETTINGS_FILE} at {commit[:12]}"
-    else:
-        file = repository.root / SETTINGS_FILE
-        text = file.read_text("utf-8", "surrogateescape") if file.is_file() else None  # as git gives a commit's
-        source = SETTINGS_FILE
-    return parse_settings(text, os.environ, source=source)
+        return repository.text(commit, SETTINGS_FILE)
+    file = repository.root / SETTINGS_FILE
+    return file.read_text("utf-8", "surrogateescape") if file.is_file() else None  # as git gives a commit's
 
 
 @contextmanager

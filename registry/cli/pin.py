@@ -51,7 +51,7 @@ def _say(url: str, found: Digest) -> None:
 
 
 def _versions(repository: Repository, models: str, named: Iterable[str]) -> list[ModelId]:
-    known = {str(model): model for model in repository.working_names(models)} if named else {}
+    known = {str(model): model for model in repository.names(None, models)} if named else {}
     for name in named:
         if name not in known:
             hint = "name one as NAME/VERSION, for example: registry pin zen-gpt2/1.1"

@@ -86,9 +86,11 @@ RULES: dict[str, Rule] = {
             "index-page-unknown": "`index_page_file` is a target, a Markdown file.",
             "local-file-missing": "Each file named with `./` stands beside the descriptor.",
             "package-unknown": "Each private package is a target, a wheel or an sdist.",
+            "parent-invalid": "`parent` is NAME/VERSION of another version.",
             "url-not-a-target": "Where a target belongs stands no URL.",
         },
     ),
+    **_family("references", "notice", {"parent-unknown": "The version that `parent` names is in the repository."}),
     **_family(
         "environments",
         "error",
@@ -146,17 +148,66 @@ RULES: dict[str, Rule] = {
         "secrets",
         "error",
         {
+            "access-token": "Neither the descriptor nor a file beside it holds a token or key of a service.",
             "password-literal": "A password is only ever named, as `${env:REGISTRY_DOCKER_PASSWORD_<X>}`.",
             "password-unbound": "A password is named only for the registry that the settings bind it to.",
+            "private-key": "Neither the descriptor nor a file beside it holds a private key.",
+            "url-secret": "No URL in the descriptor or a file beside it carries a SAS, a token or a password.",
         },
     ),
-    **_family("settings", "error", {"settings-invalid": "The settings that a change leaves behind can be read."}),
     **_family(
         "immutability",
         "error",
         {
             "registered-content": "A registered version keeps its content files, type, properties and packages.",
-            "registered-removed": "A registered version is withdrawn before it is removed.",
+            "registered-gone": "A registered version keeps its folder, also when it is removed.",
+            "registered-renamed": "A registered version keeps its name.",
+        },
+    ),
+    **_family(
+        "lifecycle",
+        "error",
+        {
+            "reason-missing": "A version that is deprecated, withdrawn or removed says why.",
+            "registered-removed": "A registered version is withdrawn before it is removed, and removed for good.",
+            "replaced-by-inactive": "The version that `replaced_by` names is active.",
+            "replaced-by-unknown": "`replaced_by` is NAME/VERSION of another version in the repository.",
+        },
+    ),
+    **_family(
+        "lifecycle",
+        "warning",
+        {
+            "lifecycle-unused": "An active version names no `replaced_by`, and a reason only beside `state: active`.",
+            "withdrawn-at-once": "A registered version is deprecated before it is withdrawn.",
+        },
+    ),
+    **_family(
+        "review",
+        "warning",
+        {
+            "made-public": "A version that becomes public is looked at.",
+            "withdrawal": "A version that is withdrawn or removed is looked at.",
+        },
+    ),
+    **_family(
+        "review",
+        "notice",
+        {
+            "new-model": "The first version of a new model is looked at.",
+            "new-source-host": "A host that nothing of the model came from before is looked at.",
+            "new-state": "A version that is deprecated, or comes back, is looked at.",
+            "num-params-jump": "A version with twice as many parameters as the one before it, or half, is looked at.",
+        },
+    ),
+    **_family("settings", "error", {"settings-invalid": "The settings that a change leaves behind can be read."}),
+    **_family("settings", "warning", {"settings-loosened": "A setting that allows more than before is looked at."}),
+    **_family(
+        "settings",
+        "notice",
+        {
+            "settings-absent": "The base has the table `[tool.registry]`.",
+            "settings-changed": "A setting that changes is looked at.",
         },
     ),
     **_family(

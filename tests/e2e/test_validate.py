@@ -75,7 +75,7 @@ def test_a_version_of_the_base_is_withdrawn_before_it_is_removed(repository: Pat
     assert (done.code, [f["rule"] for f in done.json["findings"]]) == (1, ["registered-removed"])
     again = a_commit(repository, "tiny/1.0", a_version())
     done = registry(repository, "validate", "--base", f"{again}~1", "--head", again, "--format", "json")
-    assert [f["rule"] for f in done.json["findings"]] == ["registered-content"]
+    assert [f["rule"] for f in done.json["findings"]] == ["registered-removed"]
 
 
 def test_the_policy_is_that_of_the_base(repository: Path) -> None:

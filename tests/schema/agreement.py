@@ -61,7 +61,7 @@ UNSEEN_FAMILIES = {
     "lifecycle": "what was there before, and other versions",
     "review": "what was there before",
 }
-SEEN = {"password-literal"}  # of those families
+SEEN = {"password-literal", "reason-missing"}  # of those families
 # What the schema refuses and the command takes with a notice.
 STRICTER = {"language-alias": "an editor offers the canonical spelling"}
 

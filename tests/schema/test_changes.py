@@ -55,7 +55,7 @@ BASE: Json = {
     "private_packages": [],
     "license": "MIT",
     "parent": "tiny/0.9",
-    "lifecycle": {"state": "active", "reason": "", "replaced_by": Raw("~")},
+    "lifecycle": {"state": "active", "reason": "It is back.", "replaced_by": Raw("~")},
 }
 POLICY = Policy(sources=("https://example.com/",), docker_registries={"TEAM": "registry.example.com"})
 NUMBERS = [

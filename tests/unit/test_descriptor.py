@@ -257,7 +257,9 @@ def test_a_removed_version_is_its_lifecycle_alone() -> None:
 
 
 def test_of_a_removed_version_each_key_too_many_is_named() -> None:
-    snapshot = make_snapshot(a_tree(a_version(a_descriptor(lifecycle={"state": "removed"}))), "models")
+    snapshot = make_snapshot(
+        a_tree(a_version(a_descriptor(lifecycle={"state": "removed", "reason": "Unused."}))), "models"
+    )
     found = [finding for finding in findings_of(snapshot) if finding.path.endswith("model.yaml")]
     assert [(finding.rule, finding.found) for finding in found] == [
         ("removal-not-alone", key) for key in ("model_config", "model_files", "model_metainfo", "license")
