@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from registry.checks import check_twins, check_versions
 from registry.checks.immutability import say_never_registered
 from registry.checks.lifecycle import named_versions
 from registry.errors import UsageError
-from registry.evidence import load_facts
+from registry.evidence import Leaks, load_facts
 from registry.finding import Finding, weigh
 from registry.identity import ModelId, folder_of, model_of
 from registry.naming import judge_names, states_of
