@@ -55,6 +55,7 @@ UNSEEN_FAMILIES = {
     "truth": "what the bytes of weights say",
     "sources": "the allow-list of the settings",
     "pins": "the settings may want none",
+    "online": "what sources and the endpoint answer",
     "secrets": "the settings bind passwords, and secrets stand in files too",
     "settings": "the settings",
     "immutability": "what was there before",
