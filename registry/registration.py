@@ -129,9 +129,10 @@ class Registrar:
 
     def _register(self, task: Task) -> Mapping[str, Json]:
         subject = Subject.of(task)
-        copies = {target: self._copy(subject, target, task) for target in subject.request["model_files"]}
-        self._judge(subject.version, copies)
-        files = files_of(copies)
+        targets, pages = subject.request["model_files"], page_files(subject.request)
+        content = {target: self._copy(subject, target, task) for target in targets if target not in pages}
+        self._judge(subject.version, content)  # before pages, which may take the place of registered ones
+        files = files_of(content | {target: self._copy(subject, target, task) for target in targets if target in pages})
         sent = subject.request | {"model_files": digests_of(files)}
         self.hold.check()
         self._send(subject._replace(request=sent))
@@ -158,7 +159,7 @@ class Registrar:
         return Wanted(path, partial(self.sources.stream, file.source), self.sources.signed(file.source), sha256, size)
 
     def _judge(self, version: Version, copies: Mapping[str, Blob]) -> None:
-        """What the copies of remote files say breaks no rule; the local ones were judged for the plan."""
+        """Raise RefusedError where copies of remote files break a rule; local ones were judged for the plan."""
         remote = {t: Content(blob.size, self._reader(blob)) for t, blob in copies.items() if version.local(t) is None}
         findings = check_version(add_contents(version, remote), self.policy) if remote else ()
         if errors := tuple(finding for finding in findings if finding.severity is Severity.ERROR):

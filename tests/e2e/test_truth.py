@@ -103,6 +103,23 @@ def test_remote_files_are_judged_by_their_verified_copies_before_anything_is_reg
     assert place.record("tiny/1.0")["model_metainfo"]["num_params"] == 200
 
 
+def test_a_change_that_is_refused_leaves_the_pages_of_a_registered_version(folder_place: Place) -> None:
+    files: dict[str, bytes | int | str] = {f"/{name}": content for name, content in FILES.items()}
+    with source(files) as url:
+        allow(folder_place, url)
+        a_commit(folder_place.repository, "tiny/1.0", remote(url, files, num_params=200))
+        assert folder_place.run("reconcile").code == 0
+        page = folder_place.bytes("tiny/1.0/index.md")
+        a_commit(folder_place.repository, "tiny/1.0", remote(url, files, num_params=7) | {"index.md": b"# Seven\n"})
+        refused = folder_place.run("reconcile")
+        assert (refused.code, "num-params-wrong" in refused.out) == (1, True)
+        assert folder_place.bytes("tiny/1.0/index.md") == page
+        a_commit(folder_place.repository, "tiny/1.0", remote(url, files, num_params=200) | {"index.md": b"# Seven\n"})
+        assert folder_place.run("reconcile").code == 0
+
+    assert folder_place.bytes("tiny/1.0/index.md") == b"# Seven\n"
+
+
 def remote(url: str, files: Mapping[str, object], num_params: int) -> dict[str, bytes]:
     """A version whose weights, configuration and script are fetched."""
     targets = {
@@ -111,5 +128,4 @@ def remote(url: str, files: Mapping[str, object], num_params: int) -> dict[str, 
         if isinstance(data, bytes)
     }
     version = a_version(a_descriptor(model_metainfo__num_params=num_params, **targets))
-    version.pop("inference.py")
-    return version
+    return {name: content for name, content in version.items() if f"/{name}" not in files}
