@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from itertools import islice
 
 from registry.checks.sources import local_problem, source_place
 from registry.finding import Finding
@@ -12,6 +13,9 @@ from registry.policy import Policy
 from registry.snapshot import Version
 
 Keys = tuple[str | int, ...]
+_COMPARED = 100  # names, and characters of a name
+_MISTYPED = 20  # files; where more are missing, they were not mistyped
+_LISTED = 50  # images or packages; a longer list is a finding of its own
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 
 PYTHON = (".py",)
@@ -36,27 +40,27 @@ def check_conda_files(version: Version, _: Policy) -> Iterator[Finding]:
 def check_pages(version: Version, _: Policy) -> Iterator[Finding]:
     """The index page and the images are targets, a Markdown file and pictures."""
     yield from _target(version, ("model_metainfo", "index_page_file"), "index-page-unknown", MARKDOWN)
-    for index, _text in version.texts("model_metainfo", "images"):
+    for index, _text in version.texts("model_metainfo", "images")[:_LISTED]:
         yield from _target(version, ("model_metainfo", "images", index), "image-unknown", PICTURE)
 
 
 def check_packages(version: Version, _: Policy) -> Iterator[Finding]:
     """Each private package is a target, a wheel or an sdist."""
-    for index, _text in version.texts("private_packages"):
+    for index, _text in version.texts("private_packages")[:_LISTED]:
         yield from _target(version, ("private_packages", index), "package-unknown", PACKAGE)
 
 
 def check_local_files(version: Version, _: Policy) -> Iterator[Finding]:
     """Each file named with `./` stands beside the descriptor."""
-    for target in version.keys("model_files"):
-        local = version.local(target)
-        if local is not None and local_problem(local) is None and local not in version.files:
-            near = _nearest(local, version.files)
-            advice = f"Did you mean `./{near}`?" if near else "Add the file to git, or correct the path"
-            fix = f"./{near}" if near else None
-            yield source_place(version, target).finding(
-                "local-file-missing", f"`./{local}` is not there. {advice}", found=f"./{local}", fix=fix
-            )
+    sources = ((target, version.local(target)) for target in version.keys("model_files"))
+    missing = [(t, local) for t, local in sources if local and not local_problem(local) and local not in version.files]
+    for target, local in missing:
+        near = _nearest(local, version.files) if len(missing) <= _MISTYPED else None
+        advice = f"Did you mean `./{near}`?" if near else "Add the file to git, or correct the path"
+        fix = f"./{near}" if near else None
+        yield source_place(version, target).finding(
+            "local-file-missing", f"`./{local}` is not there. {advice}", found=f"./{local}", fix=fix
+        )
 
 
 CHECKS = (check_scripts, check_conda_files, check_pages, check_packages, check_local_files)
@@ -85,5 +89,7 @@ def _target(version: Version, keys: Keys, rule: str, suffixes: tuple[str, ...]) 
 
 
 def _nearest(name: str, names: Iterable[str]) -> str | None:
-    near = get_close_matches(name, list(names), 1)
+    """The name most like another one, of the first ones that are not long: to compare more takes long."""
+    short = (other for other in names if len(other) <= _COMPARED)
+    near = get_close_matches(name, list(islice(short, _COMPARED)), 1) if len(name) <= _COMPARED else []
     return near[0] if near else None
