@@ -14,7 +14,7 @@ from registry.desired import load_requests
 from registry.errors import UsageError
 from registry.evidence import load_facts
 from registry.finding import Finding, weigh
-from registry.identity import ModelId, folder_of, model_of
+from registry.identity import ModelId, Unit, folder_of, model_of, unit_of
 from registry.parallel import map_shares
 from registry.policy import Policy
 from registry.repository import Repository
@@ -22,6 +22,7 @@ from registry.snapshot import Snapshot, TreeFile, make_snapshot
 
 _SHARE = 2000  # files: much work beside what it costs to hand them to another process
 _BATCH = 200  # files judged at once: what is read of them stays in the caches of a processor
+_PART_BYTES = 32 * 1024 * 1024  # of the files of a part: much of it may be in memory at a time
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,12 @@ def folders_at(repository: Repository, models: str, paths: Iterable[str]) -> tup
 
 
 def _folder_at(root: Path, models: str, path: str) -> str:
-    place, hint = Path(path).resolve(), f"name a folder under `{models}/`"
-    if not place.exists() or not place.is_relative_to(root):
+    hint = f"name a folder under `{models}/`"
+    try:
+        place = Path(path).resolve(strict=True)
+    except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
+        raise UsageError(f"`{path}` is not in this repository", hint=hint) from error
+    if not place.is_relative_to(root):
         raise UsageError(f"`{path}` is not in this repository", hint=hint)
     relative = place.relative_to(root).as_posix()
     if relative == "." or f"{models}/".startswith(f"{relative}/"):
@@ -75,31 +80,29 @@ def _folder_at(root: Path, models: str, path: str) -> str:
     return folder_of(model, models) if model else relative
 
 
-def _touched(repository: Repository, scope: Scope) -> set[ModelId] | None:
-    """The versions that differ from the base; None where there is none."""
+def _touched(repository: Repository, scope: Scope) -> set[Unit] | None:
+    """What differs from the base; None where there is none."""
     if scope.base is None:
         return None
-    if scope.head:
-        touched = repository.difference(scope.base, scope.head, scope.models)
-    else:
-        touched = repository.working_difference(scope.base, scope.models)
-    return {model for model in touched if _is_in(folder_of(model, scope.models), scope.folders)}
+    paths = repository.changed(scope.base, scope.head, scope.models)
+    return {unit_of(path, scope.models) for path in paths if _is_in(path, scope.folders)}
 
 
-def _is_in(folder: str, folders: Sequence[str]) -> bool:
-    return not folders or any(f"{folder}/".startswith(f"{parent}/") for parent in folders)
+def _is_in(path: str, folders: Sequence[str]) -> bool:
+    return not folders or any(f"{path}/".startswith(f"{parent}/") for parent in folders)
 
 
 def _divided(files: Iterable[TreeFile], models: str, most: int) -> Iterator[list[TreeFile]]:
     """The files in parts of about `most` that hold versions whole."""
     part: list[TreeFile] = []
-    last: ModelId | None = None
+    size, last = 0, None
     for file in files:
         model = model_of(file.path, models)
-        if len(part) >= most and model != last:
+        if (len(part) >= most or size >= _PART_BYTES) and model != last:
             yield part
-            part = []
+            part, size = [], 0
         part.append(file)
+        size += file.size
         last = model
     if part:
         yield part
