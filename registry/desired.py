@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from registry.digests import Digest
 from registry.identity import ModelId
 from registry.repository import Repository
-from registry.snapshot import Version
+from registry.snapshot import SUBMODULE, SYMLINK, Version
 from registry.wire import Json, make_request, without_query
 
 
@@ -40,4 +40,5 @@ def _locals(version: Version) -> list[tuple[str, str]]:
 
 
 def _lacking(version: Version) -> bool:
-    return any(local not in version.files for _, local in _locals(version))
+    files = (version.files.get(local) for _, local in _locals(version))
+    return any(file is None or file.mode in (SYMLINK, SUBMODULE) for file in files)  # what is no file is not followed

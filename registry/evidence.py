@@ -6,18 +6,20 @@ import tempfile
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from itertools import islice
 
 from registry.facts import Content, Facts, Weights
 from registry.leaks import Leak, find_leaks
 from registry.repository import Repository
 from registry.snapshot import SUBMODULE, SYMLINK, Snapshot, TreeFile, Version
-from registry.weights import INDEX, is_weights, parse_weights
+from registry.weights import INDEX, is_safetensors, is_weights, parse_weights
 from registry.yaml12 import is_lfs_pointer
 
-MAX_TEXT = 10 * 1024 * 1024  # bytes; a larger file beside the descriptor is a finding of its own
+MAX_TEXT = 10 * 1024 * 1024  # bytes; a larger file beside the descriptor is a finding of its own, and is not read
 _MAX_SEARCHED = 1024 * 1024  # bytes; who writes a secret writes it into a script, a page or a configuration
 _IN_MEMORY = 16 * 1024 * 1024  # bytes of one file, before they go to disk
 _CONFIGURATION = "config.json"
+_FEW = 20  # configurations and indices of one version; more are not read
 
 
 class Leaks:
@@ -55,7 +57,7 @@ def load_facts(repository: Repository, snapshot: Snapshot, leaks: Leaks | None =
     """The snapshot whose versions know what their local files say; `leaks` remembers what it has read before."""
     leaks = leaks or Leaks()
     texts = {version.id: _local_files(version, text_targets(version)) for version in snapshot.versions.values()}
-    wanted = [file for files in texts.values() for file in files.values() if file.size <= MAX_TEXT]
+    wanted = [file for files in texts.values() for file in files.values()]
     wanted += (file for version in snapshot.versions.values() for file in leaks.to_read(version))
     contents = repository.contents(wanted)
     weights = _Weights(repository)
@@ -93,13 +95,9 @@ def text_targets(version: Version) -> list[str]:
     """The targets that rules read as a whole: scripts, conda files, configurations, indices of shards."""
     keys = [(environment, key) for environment in version.environments for key in ("entry_script", "conda_env")]
     named = {version.text("model_config", *pair) for pair in keys}
-    return [
-        target
-        for target in version.keys("model_files")
-        if target in named
-        or target.endswith(INDEX)
-        or (target.endswith(_CONFIGURATION) and f"/{target}".endswith(f"/{_CONFIGURATION}"))
-    ]
+    targets = version.keys("model_files")
+    others = (t for t in targets if t == _CONFIGURATION or t.endswith((INDEX, f"/{_CONFIGURATION}")))
+    return [*(t for t in targets if t in named), *islice((t for t in others if t not in named), _FEW)]
 
 
 def weights_targets(version: Version) -> list[str]:
@@ -114,6 +112,7 @@ def _local_files(version: Version, targets: Iterable[str]) -> dict[str, TreeFile
         target: file
         for target, file in found.items()
         if file is not None
+        and file.size <= MAX_TEXT
         and file.mode not in (SYMLINK, SUBMODULE)
         and not (file.content is not None and is_lfs_pointer(file.content))
     }
@@ -124,7 +123,7 @@ class _Weights:
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
-        self._known: dict[tuple[str, str], Weights | None] = {}
+        self._known: dict[tuple[str, bool], Weights | None] = {}
 
     def load(self, files: Mapping[str, TreeFile]) -> dict[str, Weights]:
         """What the weights among these files say, by target."""
@@ -132,7 +131,7 @@ class _Weights:
         return {target: weights for target, weights in found.items() if weights is not None}
 
     def _load(self, target: str, file: TreeFile) -> Weights | None:
-        key = (file.oid or file.path, target)  # the name says how to read it
+        key = (file.oid or file.path, is_safetensors(target))  # all that its name says of how to read it
         if key not in self._known:
             with open_local(self._repository, file) as content:
                 self._known[key] = parse_weights(target, content)

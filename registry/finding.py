@@ -10,6 +10,8 @@ from typing import NamedTuple
 from registry.hiding import hide_secrets
 from registry.rules import RULES
 
+_LONGEST = 1000  # characters of a text; what strangers write may be longer, and be quoted in many findings
+
 
 class Severity(StrEnum):
     """How much a finding weighs: only an error fails a check."""
@@ -56,11 +58,17 @@ class Place(NamedTuple):
         expected: str | None = None,
         fix: str | None = None,
     ) -> Finding:
-        """A finding here, with the severity that the rule has by default; secrets that it quotes are hidden."""
+        """A finding here, with the severity that the rule has by default; secrets are hidden, and long texts cut."""
         severity = Severity(RULES[rule].severity)
-        said, named = hide_secrets(message), hide_secrets(self.field)
-        quoted = (text if text is None else hide_secrets(text) for text in (found, expected, fix))
-        return Finding(self.path, self.line, self.column, rule, severity, named, said, *quoted)
+        path, field, said = _cut(self.path), _cut(hide_secrets(self.field)), _cut(hide_secrets(message))
+        shown, named = (text and _cut(hide_secrets(text)) for text in (found, expected))
+        fix = hide_secrets(fix) if fix and len(fix) <= _LONGEST else None  # a part of it would mend nothing
+        return Finding(path, self.line, self.column, rule, severity, field, said, shown, named, fix)
+
+
+def _cut(text: str) -> str:
+    """The beginning and the end of a text: what is wrong, and what to do."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 4 :]}"
 
 
 def by_weight(findings: Iterable[Finding]) -> list[Finding]:

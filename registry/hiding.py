@@ -20,7 +20,7 @@ _NAMED = (
     re.compile(r"(?s)PRIVATE KEY-----(?P<secret>.+?)(?=-----END|\Z)"),
 )
 # Also with a slip in the word; what is only named is shown.
-_PASSWORD = re.compile(r"(?i)(?:\b|_)(?:pas\w*+|pwd|psw\w*+)['\"]?\s*+[=:]\s*+(?!['\"]?\$\{env:)")
+_PASSWORD = re.compile(r"(?i)(?:\b|_)(?:pas\w{0,30}+|pwd|psw\w{0,30}+)['\"]?\s*+[=:]\s*+(?!['\"]?\$\{env:)")
 _QUOTED = re.compile(r"""(?s)"(?:[^"\\]|\\.)*+"|'(?:[^']|'')*+'""")
 
 

@@ -13,10 +13,11 @@ _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,126}[a-z0-9])?")
 _VERSION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.+_-]{0,62}[A-Za-z0-9])?")
 _RESERVED_VERSIONS = frozenset({"status", "index", "latest", "files"})  # paths of the API under a model
 _WINDOWS_DEVICE = re.compile(r"(?i)(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(?:\..*)?")
-_BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"
 _HALVES = "\ud800-\udfff"  # of surrogate pairs; Python puts bytes of a file's name that are no UTF-8 into them
+_NEVER_SEEN = "\ufeff\ufff9-\ufffb\ufffe\uffff"  # the byte order mark, marks of annotations, no characters at all
 # C0, DEL and C1 except tab, line feed and carriage return; line and paragraph separator; bidirectional controls
-UNPRINTABLE = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029{_BIDI}{_HALVES}]")
+UNPRINTABLE = re.compile(f"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029{_BIDI}{_HALVES}{_NEVER_SEEN}]")
 _UNPRINTABLE_IN_NAME = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029{_BIDI}]")
 
 
@@ -129,6 +130,14 @@ def model_of(path: str, models: str) -> ModelId | None:
     """The version whose folder holds `path`; None outside of `models/<name>/<version>/`."""
     parts = path.removeprefix(f"{models}/").split("/", 2) if path.startswith(f"{models}/") else []
     return ModelId(parts[0], parts[1]) if len(parts) == 3 else None
+
+
+Unit = ModelId | str  # what is judged by itself: a version, or a file outside of all versions by its path
+
+
+def unit_of(path: str, models: str) -> Unit:
+    """The version that a file belongs to; the file itself where it belongs to none."""
+    return model_of(path, models) or path
 
 
 def folder_of(model: ModelId, models: str) -> str:

@@ -16,7 +16,7 @@ from registry.checks.lifecycle import named_versions
 from registry.errors import UsageError
 from registry.evidence import Leaks, load_facts
 from registry.finding import Finding, weigh
-from registry.identity import ModelId, folder_of, model_of
+from registry.identity import ModelId, Unit, folder_of, model_of, unit_of
 from registry.naming import judge_names, states_of
 from registry.parallel import map_shares
 from registry.policy import Policy
@@ -25,6 +25,7 @@ from registry.snapshot import Snapshot, TreeFile, Version, make_snapshot
 
 _SHARE = 2000  # files: much work beside what it costs to hand them to another process
 _BATCH = 200  # files judged at once: what is read of them stays in the caches of a processor
+_PART_BYTES = 32 * 1024 * 1024  # of the files of a part: much of it may be in memory at a time
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,8 @@ def judge(repository: Repository, scope: Scope, policy: Policy, online: Online |
         models += share.models
         broken += share.broken
         added |= share.added
-    if scope.base and only and (gone := only.difference(models)):
+    gone = {unit for unit in (only or set()).difference(models) if isinstance(unit, ModelId)}
+    if scope.base and gone:
         shares = _divided(repository.files(scope.base, scope.models, gone), scope.models, _SHARE)
         broken += chain.from_iterable(map_shares(partial(_judge_gone, repository, scope.models, added), shares))
     unregistered = _unregistered(online, broken)
@@ -101,8 +103,12 @@ def folders_at(repository: Repository, models: str, paths: Iterable[str]) -> tup
 
 
 def _folder_at(root: Path, models: str, path: str) -> str:
-    place, hint = Path(path).resolve(), f"name a folder under `{models}/`"
-    if not place.exists() or not place.is_relative_to(root):
+    hint = f"name a folder under `{models}/`"
+    try:
+        place = Path(path).resolve(strict=True)
+    except (OSError, RuntimeError) as error:  # RuntimeError: a link that leads to itself
+        raise UsageError(f"`{path}` is not in this repository", hint=hint) from error
+    if not place.is_relative_to(root):
         raise UsageError(f"`{path}` is not in this repository", hint=hint)
     relative = place.relative_to(root).as_posix()
     if relative == "." or f"{models}/".startswith(f"{relative}/"):
@@ -113,31 +119,29 @@ def _folder_at(root: Path, models: str, path: str) -> str:
     return folder_of(model, models) if model else relative
 
 
-def _touched(repository: Repository, scope: Scope) -> set[ModelId] | None:
-    """The versions that differ from the base; None where there is none."""
+def _touched(repository: Repository, scope: Scope) -> set[Unit] | None:
+    """What differs from the base; None where there is none."""
     if scope.base is None:
         return None
-    if scope.head:
-        touched = repository.difference(scope.base, scope.head, scope.models)
-    else:
-        touched = repository.working_difference(scope.base, scope.models)
-    return {model for model in touched if _is_in(folder_of(model, scope.models), scope.folders)}
+    paths = repository.changed(scope.base, scope.head, scope.models)
+    return {unit_of(path, scope.models) for path in paths if _is_in(path, scope.folders)}
 
 
-def _is_in(folder: str, folders: Sequence[str]) -> bool:
-    return not folders or any(f"{folder}/".startswith(f"{parent}/") for parent in folders)
+def _is_in(path: str, folders: Sequence[str]) -> bool:
+    return not folders or any(f"{path}/".startswith(f"{parent}/") for parent in folders)
 
 
 def _divided(files: Iterable[TreeFile], models: str, most: int) -> Iterator[list[TreeFile]]:
     """The files in parts of about `most` that hold versions whole."""
     part: list[TreeFile] = []
-    last: ModelId | None = None
+    size, last = 0, None
     for file in files:
         model = model_of(file.path, models)
-        if len(part) >= most and model != last:
+        if (len(part) >= most or size >= _PART_BYTES) and model != last:
             yield part
-            part = []
+            part, size = [], 0
         part.append(file)
+        size += file.size
         last = model
     if part:
         yield part

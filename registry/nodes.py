@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from registry.finding import Place
+
+_NULL = {"", "~", "null", "Null", "NULL"}
+BEGINNINGS = frozenset(["", *"~nNtTfF+-.0123456789"])  # of all that could be more than text
+_BOOLS = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
+_INT = re.compile(r"[-+]?[0-9]{1,100}")  # longer ones stay text: no field of ours wants them
+_OCTAL = re.compile(r"0o[0-7]{1,100}")
+_HEX = re.compile(r"0x[0-9a-fA-F]{1,100}")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]{1,400}|[0-9]{1,400}(?:\.[0-9]{0,400})?)(?:[eE][-+]?[0-9]{1,10})?")
+_NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
 
 class Plain(str):
@@ -86,3 +96,20 @@ def place_of(root: Node, path: str, keys: tuple[str | int, ...], *, at_key: bool
     is_below = isinstance(node.value, dict | list) and node.line > key_node.line
     where = key_node if at_key or is_below or (node.value is None and node.start == node.end) else node
     return Place(path, where.line, where.column, ".".join(map(str, keys)))
+
+
+def parse_scalar(text: str) -> str | None:
+    """What YAML 1.2 core makes of an unquoted scalar."""
+    if text in _NULL:
+        return None
+    if text in _BOOLS:
+        return Plain(text, _BOOLS[text])
+    if _INT.fullmatch(text):
+        return Plain(text, int(text))
+    if _OCTAL.fullmatch(text):
+        return Plain(text, int(text[2:], 8))
+    if _HEX.fullmatch(text):
+        return Plain(text, int(text[2:], 16))
+    if _FLOAT.fullmatch(text) or _NOT_FINITE.fullmatch(text):
+        return Plain(text, float(text.lower().replace(".inf", "inf").replace(".nan", "nan")))
+    return text

@@ -14,6 +14,11 @@ CHUNK = 1024 * 1024
 _AT_ONCE = 500  # ids of 41 or 65 bytes: a pipe takes them whatever git is doing, so that neither waits for the other
 
 
+def lacking(oid: str) -> RepositoryError:
+    """What to raise for a file that git names and does not have."""
+    return RepositoryError(f"git has no blob {oid}", hint="fetch the full history: git fetch --unshallow origin")
+
+
 class Objects:
     """Started by `start` when first asked for, as a process with pipes; ended with this object at the latest."""
 
@@ -46,7 +51,7 @@ class Objects:
     def _next(self) -> tuple[str, Iterator[bytes]]:
         oid, kind, *size = self._process.stdout.readline().decode().split() or ("", "missing")
         if kind == "missing":
-            raise RepositoryError(f"git has no blob {oid}", hint="fetch the full history: git fetch --unshallow origin")
+            raise lacking(oid)
         return oid, self._take(int(size[0]))
 
     def _take(self, size: int) -> Iterator[bytes]:

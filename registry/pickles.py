@@ -15,8 +15,10 @@ from registry.errors import RegistryError
 from registry.facts import Content, Damaged, Pickle
 
 _MAX_BYTES = 16 * 1024 * 1024  # of one pickle; tensors are kept beside it
+_MAX_UNPACKED = 64 * 1024 * 1024  # bytes of all pickles in an archive
 _MAX_STEPS = 2_000_000  # instructions of one file: a few seconds
-_MAX_READ = 64 * 1024 * 1024  # bytes at once, of a zip archive's directory
+_MAX_READ = 16 * 1024 * 1024  # bytes at once, of a zip archive's directory: each entry takes ten times its bytes
+_PACKED_AS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what torch reads; Python unpacks others without a limit
 _ZIP = b"PK\x03\x04"
 _TORCH = 0x1950A86A20F9469CFC6C  # the number that torch.save wrote first, before it wrote zip archives
 _TORCH_PICKLES = 5  # that number, the protocol, the system, the object, the keys of its storages
@@ -67,6 +69,9 @@ def _parse_archive(content: Content) -> Pickle | Damaged | None:
 
 
 def _walk_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, walk: _Walk) -> None:
+    if info.compress_type not in _PACKED_AS or walk.unpacked > _MAX_UNPACKED:
+        walk.is_read = False
+        return
     try:
         with archive.open(info) as member:
             data = member.read(_MAX_BYTES + 1)
@@ -75,6 +80,7 @@ def _walk_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, walk: _Walk) -
     except Exception:  # what Python cannot unpack, another reader may
         walk.is_read = False
         return
+    walk.unpacked += len(data)
     walk.is_cut = len(data) > _MAX_BYTES
     walk.run(io.BytesIO(data))
 
@@ -112,6 +118,7 @@ class _Walk:
     has_called: bool = False
     names: dict[str, None] = field(default_factory=dict)  # a set that keeps its order
     steps: int = 0
+    unpacked: int = 0  # bytes
 
     def pickle(self) -> Pickle:
         """The result."""

@@ -31,21 +31,25 @@ def load_lines(repository: Repository, models: str, findings: Iterable[Finding],
 
 def _files(repository: Repository, models: str, paths: Sequence[str], commit: str | None) -> Iterator[TreeFile]:
     for start in range(0, len(paths), _SHARE):
-        for file in repository.files(commit, models, folders=paths[start : start + _SHARE]):
-            if file.mode not in (SYMLINK, SUBMODULE) and file.size <= _MAX_BYTES:
+        share = paths[start : start + _SHARE]
+        for file in repository.files(commit, models, folders=share):
+            is_asked_for = file.path in share  # git takes `..` in a path for the folder above, and lists what is there
+            if is_asked_for and file.mode not in (SYMLINK, SUBMODULE) and file.size <= _MAX_BYTES:
                 yield file
 
 
 def _lines(findings: Sequence[Finding], data: bytes) -> dict[int, str]:
     text = data.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
-    lines = _BREAK.split(hide_secrets(text))
+    written, lines = _BREAK.split(text), _BREAK.split(hide_secrets(text))
     for finding in findings:
-        if _is_of_a_secret(finding) and finding.line <= len(lines):
+        if finding.line <= len(lines):
             line = lines[finding.line - 1]
-            lines[finding.line - 1] = line[: finding.column - 1].ljust(len(line), "*")
+            if _is_of_a_secret(finding, is_hidden=line != written[finding.line - 1]):
+                lines[finding.line - 1] = line[: finding.column - 1].ljust(len(line), "*")
     return {f.line: lines[f.line - 1] for f in findings if f.line <= len(lines)}
 
 
-def _is_of_a_secret(finding: Finding) -> bool:
+def _is_of_a_secret(finding: Finding, *, is_hidden: bool) -> bool:
     """Whether what stands at its place is to be seen by nobody; the finding itself does not say it either."""
-    return finding.found is None and RULES[finding.rule].family == "secrets"
+    is_odd = finding.rule == "source-credentials" and not is_hidden  # credentials in what is hardly a URL
+    return finding.found is None and (is_odd or RULES[finding.rule].family == "secrets")

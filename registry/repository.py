@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -13,12 +14,13 @@ from git import GitCommandError, InvalidGitRepositoryError, NoSuchPathError, Rep
 
 from registry.digests import Digest, digest_of
 from registry.errors import RepositoryError
-from registry.identity import ModelId, folder_of, model_of
-from registry.objects import CHUNK, Objects
+from registry.identity import ModelId, Unit, folder_of, model_of, name_problem, parse_model_id, unit_of
+from registry.objects import CHUNK, Objects, lacking
 from registry.snapshot import DESCRIPTOR, SUBMODULE, SYMLINK, Snapshot, TreeFile, make_snapshot
 from registry.yaml12 import MAX_BYTES
 
 _POINTER_BYTES = 1024  # a Git LFS pointer is smaller than this: git-lfs(7)
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 _MAX_PATHS = 200  # of up to 200 characters each: far below what a system takes as a command line
 
 
@@ -42,8 +44,12 @@ class Repository:
             raise RepositoryError(
                 f"{start} is in no git repository", hint="go to a models repository, or git init"
             ) from error
-        if self._repo.working_tree_dir is None:
-            raise RepositoryError(f"{start} is a bare repository", hint="clone it and run the command in the clone")
+        # Also a tree can hold what looks like a bare repository, with settings that let git run commands.
+        is_gits_own = start.resolve().is_relative_to(Path(self._repo.git_dir).resolve())
+        if is_gits_own or self._repo.working_tree_dir is None:
+            raise RepositoryError(
+                f"{start} is a bare repository or git's own folder", hint="run the command in a clone"
+            )
         self.root = Path(self._repo.working_tree_dir)
         self._repo.git.update_environment(LC_ALL="C", GIT_OPTIONAL_LOCKS="0", GIT_LITERAL_PATHSPECS="1")
         self.objects = Objects(lambda: self._repo.git.cat_file("--batch", istream=PIPE, as_process=True))
@@ -59,11 +65,12 @@ class Repository:
 
     def commit(self, rev: str) -> str:
         """The full id of a commit; raises RepositoryError with the fetch to run where it is not here."""
-        try:
-            return str(self._repo.git.rev_parse("--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}"))
-        except GitCommandError as error:
+        names = ("--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
+        found = str(self._repo.git.rev_parse(*names, with_exceptions=False))
+        if not found.isalnum():  # `^rev` stands for all that does not lead to it
             hint = f"fetch the full history: git fetch --unshallow origin; or, by name: git fetch origin {rev}"
-            raise RepositoryError(f"commit `{rev}` is not in this repository", hint=hint) from error
+            raise RepositoryError(f"commit `{rev}` is not in this repository", hint=hint)
+        return found
 
     def details(self, commit: str) -> Commit:
         """Author, committer and time of a commit."""
@@ -113,9 +120,17 @@ class Repository:
 
     def difference(self, base: str, head: str, models: str) -> set[ModelId]:
         """The versions whose folders differ between two commits."""
-        paths = self._git("diff_tree", "-r", "-z", "--name-only", "--no-renames", base, head, "--", models)
-        found = (model_of(path, models) for path in paths.split("\x00"))
+        found = (model_of(path, models) for path in self.changed(base, head, models))
         return {model for model in found if model is not None}
+
+    def changed(self, base: str, head: str | None, models: str) -> set[str]:
+        """The paths under `models` that differ between two commits, or between a commit and the working tree."""
+        if head is not None:
+            listed = self._git("diff_tree", "-r", "-z", "--name-only", "--no-renames", base, head, "--", models)
+        else:
+            listed = self._git("diff", "--name-only", "-z", "--no-renames", base, "--", models)
+            listed += "\0" + self._git("ls_files", "-z", "--others", "--exclude-standard", "--", models)
+        return {path.rstrip("/") for path in listed.split("\0") if path}  # a nested repository ends with `/`
 
     def neighbours(self, commit: str | None, models: str, of: Iterable[ModelId]) -> set[ModelId]:
         """What a tree (None: the working tree) holds beside some versions: all versions of their models, and of the
@@ -124,7 +139,7 @@ class Repository:
         if commit is None:
             return set(self.names(None, models))
         names = {model.name for model in of}
-        if len(names) > _MAX_PATHS:
+        if len(names) > _MAX_PATHS or any(map(name_problem, names)):
             return set(self.names(commit, models))
         paths = [
             f"{models}/",
@@ -136,11 +151,12 @@ class Repository:
 
     def names(self, commit: str | None, models: str, of: Collection[str] | None = None) -> list[ModelId]:
         """The versions of a tree (None: the working tree) by their folders' names alone: all, or of some models."""
-        paths = [models] if of is None or len(of) > _MAX_PATHS else [f"{models}/{name}" for name in of]
+        is_all = of is None or len(of) > _MAX_PATHS or any(map(name_problem, of))
+        paths = [models] if of is None or is_all else [f"{models}/{name}" for name in of]
         if not paths:
             return []
         if commit is None:
-            listed = [path for path in self._working(paths) if (self.root / path).exists()]
+            listed = [path for path in self._working(paths) if self._working_file(path)]
         else:
             folders = self._git("ls_tree", "-r", "-d", "-z", "--name-only", commit, "--", *paths).split("\x00")
             listed = [f"{path}/{DESCRIPTOR}" for path in folders if path.count("/") == models.count("/") + 2]
@@ -156,28 +172,21 @@ class Repository:
         return make_snapshot(self.read(self.files(None, models, None if only is None else set(only))), models)
 
     def files(
-        self, commit: str | None, models: str, only: Collection[ModelId] | None = None, folders: Sequence[str] = ()
+        self, commit: str | None, models: str, only: Collection[Unit] | None = None, folders: Sequence[str] = ()
     ) -> Iterator[TreeFile]:
         """What stands in a commit or (None) in the working tree, without content, the files of a version in a row.
 
-        All under `models`, or under some folders of it, or of some versions alone.
+        All under `models`, or under some folders of it, or of some versions and some files outside of versions alone.
         """
         paths = list(folders) or _paths(models, only)
         listed = self._entries(commit, paths) if commit else filter(None, map(self._working_file, self._working(paths)))
-        return (file for file in listed if only is None or model_of(file.path, models) in only)
+        return (file for file in listed if only is None or unit_of(file.path, models) in only)
 
     def read(self, files: Iterable[TreeFile]) -> list[TreeFile]:
         """The same files, with the content of descriptors and of what is small enough to be a pointer."""
         listed = list(files)
         contents = self.contents([file for file in listed if _is_read(file)])
         return [file._replace(content=contents.get(file.path)) for file in listed]
-
-    def working_difference(self, base: str, models: str) -> set[ModelId]:
-        """The versions whose folders in the working tree differ from a commit."""
-        changed = self._git("diff", "--name-only", "-z", "--no-renames", base, "--", models).split("\x00")
-        new = self._git("ls_files", "-z", "--others", "--exclude-standard", "--", models).split("\x00")
-        found = {model_of(path, models) for path in (*changed, *new)}
-        return {model for model in found if model is not None}
 
     def bytes_of(self, file: TreeFile) -> Iterator[bytes]:
         """The bytes of a file of a snapshot, in chunks: from git, or from the working tree."""
@@ -198,7 +207,7 @@ class Repository:
         while chunk := process.stdout.read(CHUNK):
             yield chunk
         if process.wait() != 0:
-            raise RepositoryError(f"git has no blob {oid}", hint="fetch the full history: git fetch --unshallow origin")
+            raise lacking(oid)
 
     def _git(self, command: str, *arguments: str) -> str:
         """What a git command prints; raises RepositoryError with what it complains of."""
@@ -211,7 +220,7 @@ class Repository:
         for line in self._lines("ls_tree", "-r", "-z", "--long", commit, "--", *paths) if paths else ():
             facts, path = line.split("\t", 1)
             mode, _, oid, size = facts.split()
-            yield TreeFile(path, mode, oid, int(size) if size != "-" else 0)
+            yield TreeFile(path, mode, oid, int(size) if size.isdigit() else 0)  # else `-`, or `BAD`: it is not there
 
     def _lines(self, command: str, *arguments: str) -> Iterator[str]:
         """What a git command prints, piece by piece between NULs: a listing may be long."""
@@ -253,8 +262,10 @@ class Repository:
         place = self.root / path
         try:
             status = place.lstat()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        except OSError as error:
+            if error.errno in _NOT_THERE:
+                return None
+            raise RepositoryError(f"{path} cannot be read: {error.strerror}", hint="see who may read it") from error
         if stat.S_ISLNK(status.st_mode):
             return TreeFile(path, SYMLINK, "", status.st_size)
         if not stat.S_ISREG(status.st_mode):
@@ -272,11 +283,12 @@ def _failed(command: str, error: GitCommandError) -> RepositoryError:
     return RepositoryError(f"git {command.replace('_', '-')} failed: {said}", hint="run git fsck")
 
 
-def _paths(models: str, wanted: Collection[ModelId] | None) -> list[str]:
-    """What to ask git for: the folders of some versions, or everything where a command line would be too long."""
+def _paths(models: str, wanted: Collection[Unit] | None) -> list[str]:
+    """The folders of some versions; everything where they are many, or one has no name of a version: `..` leads up."""
     if wanted is None or len(wanted) > _MAX_PATHS:
         return [models]
-    return [folder_of(model, models) for model in sorted(wanted)]
+    plain = sorted(unit for unit in wanted if isinstance(unit, ModelId) and parse_model_id(str(unit)))
+    return [folder_of(model, models) for model in plain] if len(plain) == len(wanted) else [models]
 
 
 def _is_read(file: TreeFile) -> bool:

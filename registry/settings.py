@@ -15,6 +15,8 @@ from registry.finding import Severity
 from registry.policy import Policy
 from registry.rules import RULES
 
+_MAX_CHARACTERS = 256 * 1024
+_MAX_DOTS = 1000  # of a line: a key of many parts is read in quadratic time
 _SAS = re.compile(r"REGISTRY_SOURCE_SAS_([A-Z0-9]+)")
 _PASSWORD = re.compile(r"REGISTRY_DOCKER_PASSWORD_([A-Z0-9_]+)")
 
@@ -98,16 +100,22 @@ def parse_policy(table: Mapping[str, Any]) -> Policy:
 
 
 def _table(pyproject: str | None, source: str) -> dict[str, Any]:
-    hint = "correct the file; git shows what changed"
+    text, hint = pyproject or "", "correct the file; git shows what changed"
+    if len(text) > _MAX_CHARACTERS:
+        raise SettingsError(f"{source} has {len(text):,} characters; at most {_MAX_CHARACTERS:,} are read", hint=hint)
+    if any(line.count(".") > _MAX_DOTS for line in text.splitlines()):
+        raise SettingsError(f"{source} has a line with more than {_MAX_DOTS:,} dots", hint=hint)
     try:
-        document = tomllib.loads(pyproject or "")
-        (pyproject or "").encode()
+        document = tomllib.loads(text)
+        text.encode()
     except RecursionError as error:
         raise SettingsError(f"{source} nests too deep", hint=hint) from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{source} is not TOML: {error}", hint=hint) from error
     except UnicodeEncodeError as error:
         raise SettingsError(f"{source} is not UTF-8", hint=hint) from error
+    except ValueError as error:
+        raise SettingsError(f"{source} holds a number that is too long", hint=hint) from error
     tool = document.get("tool", {})
     table = tool.get("registry", {}) if isinstance(tool, dict) else {}
     if not isinstance(table, dict):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import socket
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, ReadTimeoutError, SSLError
 from urllib3.util import Retry
+
+from registry.addresses import is_public
 
 Session = requests.Session
 Response = requests.Response
@@ -37,12 +38,6 @@ _USER = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/?#'\"<>]*@")
 _QUERY = re.compile(r"(https?://[^\s?'\"<>]+)\?[^\s'\"<>]*")
 _BEARER = re.compile(r"(?i)\b(bearer\s+)[^\s'\"<>,;]+")
 _SECRET = re.compile(r"(?i)\b(sig|token|accountkey|password)(['\"]?\s*(?:[=:]|%3d)\s*['\"]?)[^\s&'\"<>]+")
-_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")  # what IANA has given out: RFC 4291, 2.4
-_NOT_PUBLIC = (
-    ipaddress.IPv4Network("168.63.129.16/32"),  # Azure's own: every virtual machine reaches its host there
-    ipaddress.IPv4Network("192.0.0.0/24"),  # IANA's for protocols; older Pythons take most of it for public
-)
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 
 
 def redact(text: str) -> str:
@@ -107,29 +102,6 @@ def make_session(*, public_only: bool, allow_loopback: bool = False, patience: P
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
-
-
-def is_public(address: str, *, allow_loopback: bool = False) -> bool:
-    """Whether an address belongs to the public network, in whatever notation it is embedded."""
-    ip = ipaddress.ip_address(address.split("%")[0])
-    embedded = _embedded(ip) if isinstance(ip, ipaddress.IPv6Address) else (ip,)
-    if allow_loopback and [str(v4) for v4 in embedded] == ["127.0.0.1"]:
-        return True
-    if not embedded:
-        return ip in _GLOBAL_UNICAST and ip.is_global
-    return all(_is_public_v4(v4) for v4 in embedded)
-
-
-def _is_public_v4(ip: ipaddress.IPv4Address) -> bool:
-    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _NOT_PUBLIC)
-
-
-def _embedded(ip: ipaddress.IPv6Address) -> tuple[ipaddress.IPv4Address, ...]:
-    """The IPv4 addresses that packets to an IPv6 address end at."""
-    if ip in _NAT64:
-        return (ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF),)
-    mapped = ip.ipv4_mapped or ip.sixtofour
-    return (mapped,) if mapped else ip.teredo or ()
 
 
 class _Session(Session):

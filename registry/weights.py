@@ -14,6 +14,7 @@ PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 INDEX = ".index.json"
 
 _MAX_HEADER = 100_000_000  # bytes; the format's own reader refuses longer ones
+_MAX_READ = 16 * 1024 * 1024  # bytes of a header: JSON takes thirty times as much in memory
 _MAX_DIMENSIONS = 64  # torch's own limit
 _MAX_DIMENSION = 2**63 - 1
 _LENGTH = 8  # bytes of the header's length
@@ -36,18 +37,23 @@ def is_weights(target: str) -> bool:
     return target.lower().endswith((SAFETENSORS, *PICKLED))
 
 
+def is_safetensors(target: str) -> bool:
+    """Whether a target's name is that of a safetensors file."""
+    return target.lower().endswith(SAFETENSORS)
+
+
 def parse_weights(target: str, content: Content) -> Weights | None:
     """What a weights file says; None where its bytes are of none of the known kinds."""
     from registry.pickles import parse_pickle  # its patterns take their time, and most versions hold no weights
 
-    if not target.lower().endswith(SAFETENSORS):
+    if not is_safetensors(target):
         return parse_pickle(content)
     found = parse_safetensors(content)
     return (parse_pickle(content) or found) if isinstance(found, Damaged) else found
 
 
-def parse_safetensors(content: Content) -> Safetensors | Damaged:
-    """The tensors of a safetensors file, from its header alone."""
+def parse_safetensors(content: Content) -> Safetensors | Damaged | None:
+    """The tensors of a safetensors file, from its header alone; None where that is too long to be read here."""
     length = int.from_bytes(content.read(0, _LENGTH), "little")
     if content.size < _LENGTH:
         return Damaged("truncated", f"has {_bytes(content.size)}, too few for the length of a header")
@@ -56,6 +62,8 @@ def parse_safetensors(content: Content) -> Safetensors | Damaged:
     begin = _LENGTH + length
     if begin > content.size:
         return Damaged("truncated", f"has {_bytes(content.size)}, and its header alone ends at {begin:,}")
+    if length > _MAX_READ:
+        return None
     try:
         placed = _parse_header(content.read(_LENGTH, length))
         return _check_layout(placed, content.size - begin)

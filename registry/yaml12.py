@@ -8,29 +8,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, NoReturn
 
 from registry.finding import Finding, Place
 from registry.identity import UNPRINTABLE
-from registry.nodes import Entry, Node, Plain
+from registry.nodes import BEGINNINGS, Entry, Node, parse_scalar
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
+MAX_KEY = 1024  # characters: what YAML allows for a key without `?`; each finding below a key repeats it
 
-_NULL = {"", "~", "null", "Null", "NULL"}
-_BEGINNINGS = frozenset(["", *"~nNtTfF+-.0123456789"])  # of all that could be more than text
-_BOOLS = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
-_INT = re.compile(r"[-+]?[0-9]{1,100}")  # longer ones stay text: no field of ours wants them
-_OCTAL = re.compile(r"0o[0-7]{1,100}")
-_HEX = re.compile(r"0x[0-9a-fA-F]{1,100}")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]{1,400}|[0-9]{1,400}(?:\.[0-9]{0,400})?)(?:[eE][-+]?[0-9]{1,10})?")
-_NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
-
-_CONFLICT = re.compile(r"^(?:<{7}|>{7}|\|{7})(?: |$)|^={7}$", re.MULTILINE)
+_CONFLICT = re.compile(r"^(?:(?:<{7}|>{7}|\|{7})(?: |\r?$)|={7}\r?$)", re.MULTILINE)
 _TABBED = re.compile(r"^[ ]*(?=\t[ \t]*[^ \t\r\n])", re.MULTILINE)
 _BOM = "\ufeff"
-_NEW_LINE = re.compile(r"\r\n?|\n")
 _BREAKS = dict.fromkeys((0x85, 0x2028, 0x2029), " ")  # control characters that YAML 1.1 takes for ends of lines
+_LONE_RETURN = re.compile(r"\r(?!\n)")  # an end of line too
+_MOST = 20  # findings of one kind that say the same of many places
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 
@@ -39,6 +33,7 @@ class _Reader:
     """Events to nodes, without recursion; what is wrong is collected and reading goes on where it can."""
 
     path: str
+    text: str
     findings: list[Finding] = field(default_factory=list)
     blocks: list[range] = field(default_factory=list)  # lines of literal and folded scalars
 
@@ -60,9 +55,10 @@ def parse_yaml(path: str, data: bytes) -> tuple[Node | None, list[Finding]]:
     text, findings = _decode(path, data)
     if text is None:
         return None, findings
-    reader = _Reader(path, findings)
+    reader = _Reader(path, text, findings)
     root = _read(reader, text.translate(_BREAKS))
-    _report_tabs(reader, text)
+    if "\t" in text:
+        _report_tabs(reader)
     return (None if any(f.rule in _FATAL for f in reader.findings) else root), reader.findings
 
 
@@ -89,7 +85,7 @@ def _decode(path: str, data: bytes) -> tuple[str | None, list[Finding]]:
         message = f"the file is a Git LFS pointer, not a descriptor. {advice}"
         return None, [Place(path).finding("lfs-pointer", message)]
     try:
-        text = data.decode()
+        text = _LONE_RETURN.sub("\n", data.decode())
     except UnicodeDecodeError as error:
         return None, [_undecodable(path, data, error.start)]
     findings = [_byte_order_mark(path)] if text.startswith(_BOM) else []
@@ -98,7 +94,7 @@ def _decode(path: str, data: bytes) -> tuple[str | None, list[Finding]]:
 
 
 def _undecodable(path: str, data: bytes, start: int) -> Finding:
-    before = data[:start].decode().removeprefix(_BOM)
+    before = _LONE_RETURN.sub("\n", data[:start].decode()).removeprefix(_BOM)
     message = f"byte 0x{data[start]:02x} is not UTF-8. Save the file as UTF-8"
     return _at(path, before, len(before)).finding("invalid-utf8", message)
 
@@ -109,30 +105,34 @@ def _byte_order_mark(path: str) -> Finding:
 
 
 def _character_findings(path: str, text: str) -> Iterator[Finding]:
-    for match in _first(UNPRINTABLE.finditer(text), 20):
+    for match in islice(UNPRINTABLE.finditer(text), _MOST):
         message = f"U+{ord(match.group()):04X} is a control or bidirectional character. Take it out"
         yield _at(path, text, match.start()).finding("control-character", message)
-    for match in _first(_CONFLICT.finditer(text), 20):
+    for match in islice(_CONFLICT.finditer(text), _MOST):
         message = f"`{match.group().strip()}` is left of a merge. Keep one side and take the markers out"
         yield _at(path, text, match.start()).finding("conflict-marker", message)
 
 
-def _first(matches: Iterator[re.Match[str]], count: int) -> Iterator[re.Match[str]]:
-    return (match for match, _ in zip(matches, range(count), strict=False))
-
-
 def _at(path: str, text: str, index: int) -> Place:
-    breaks = list(_NEW_LINE.finditer(text, 0, index))
-    return Place(path, len(breaks) + 1, index - (breaks[-1].end() if breaks else 0) + 1)
+    return Place(path, text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index))
 
 
-def _report_tabs(reader: _Reader, text: str) -> None:
+def _report_tabs(reader: _Reader) -> None:
     """Tabs that indent; the parser's own complaint about what they broke gives way to ours, at the tab."""
-    inside = {line for block in reader.blocks for line in block}
-    places = [_at(reader.path, text, match.end()) for match in _first(_TABBED.finditer(text), 20)]
-    tabs = [p.finding("tab-indentation", "a tab indents this line. Use spaces") for p in places if p.line not in inside]
+    message = "a tab indents this line. Use spaces"
+    tabs = [place.finding("tab-indentation", message) for place in islice(_tabbed_places(reader), _MOST)]
     if tabs:
         reader.findings[:] = [f for f in reader.findings if f.rule != "yaml-syntax" or f.line < tabs[0].line] + tabs
+
+
+def _tabbed_places(reader: _Reader) -> Iterator[Place]:
+    inside = {line for block in reader.blocks for line in block}
+    line, counted = 1, 0
+    for match in _TABBED.finditer(reader.text):
+        line += reader.text.count("\n", counted, match.start())
+        counted = match.start()
+        if line not in inside:
+            yield Place(reader.path, line, len(match.group()) + 1)
 
 
 def _read(reader: _Reader, text: str) -> Node | None:
@@ -224,36 +224,37 @@ def _refuse(reader: _Reader, event: Any) -> NoReturn:
 def _value(reader: _Reader, event: Any) -> str | None:
     """What a scalar says."""
     text: str = event.value
+    if not text and event.start_mark.index == len(reader.text):
+        event.start_mark = event.end_mark = _end_of(reader.text)
     if event.implicit[0]:
-        return _scalar(text) if text[:1] in _BEGINNINGS else text
+        return parse_scalar(text) if text[:1] in BEGINNINGS else text
     if event.style in "|>":
         reader.blocks.append(range(event.start_mark.line + 2, event.end_mark.line + 2))
-    elif event.style == '"' and (hidden := UNPRINTABLE.search(text)):
+    elif event.style == '"' and (hidden := _escaped(reader, event)):
         message = f"an escape stands for U+{ord(hidden.group()):04X}, a control character. Take it out"
         reader.report("control-character", event, message)
     return text
 
 
-def _scalar(text: str) -> str | None:
-    """What YAML 1.2 core makes of an unquoted scalar."""
-    if text in _NULL:
-        return None
-    if text in _BOOLS:
-        return Plain(text, _BOOLS[text])
-    if _INT.fullmatch(text):
-        return Plain(text, int(text))
-    if _OCTAL.fullmatch(text):
-        return Plain(text, int(text[2:], 8))
-    if _HEX.fullmatch(text):
-        return Plain(text, int(text[2:], 16))
-    if _FLOAT.fullmatch(text) or _NOT_FINITE.fullmatch(text):
-        return Plain(text, float(text.lower().replace(".inf", "inf").replace(".nan", "nan")))
-    return text
+def _end_of(text: str) -> Any:
+    """The end of the file, where the parser puts what is missing there one line below."""
+    import yaml
+
+    return yaml.Mark("", len(text), text.count("\n"), len(text) - text.rfind("\n") - 1, None, 0)
+
+
+def _escaped(reader: _Reader, event: Any) -> re.Match[str] | None:
+    """A control character that an escape stands for; one that stands in the file itself is reported already."""
+    hidden = UNPRINTABLE.search(event.value)
+    is_visible = hidden and UNPRINTABLE.search(reader.text, event.start_mark.index, event.end_mark.index)
+    return None if is_visible else hidden
 
 
 def _enter(reader: _Reader, mapping: dict[str, Entry], key: Node, node: Node) -> None:
     """Put a value under its key; the first of two stays."""
     name = _key_name(reader, key)
+    if name is None:
+        return
     if name in mapping:
         message = f"`{name}` stands here and in line {mapping[name].key.line}. Keep one of the two"
         place = Place(reader.path, key.line, key.column, name)
@@ -262,8 +263,11 @@ def _enter(reader: _Reader, mapping: dict[str, Entry], key: Node, node: Node) ->
         mapping[name] = Entry(key, node)
 
 
-def _key_name(reader: _Reader, key: Node) -> str:
+def _key_name(reader: _Reader, key: Node) -> str | None:
     if isinstance(key.value, str):
+        if len(key.value) > MAX_KEY:
+            message = f"a key has {len(key.value):,} characters; at most {MAX_KEY:,} are read. Shorten it"
+            reader.stop("wrong-value", key.event, message)
         if key.value == "<<":
             place = Place(reader.path, key.line, key.column)
             reader.findings.append(place.finding("anchor", "`<<` is a merge key. Write the keys out"))
@@ -272,4 +276,4 @@ def _key_name(reader: _Reader, key: Node) -> str:
         return ""
     place = Place(reader.path, key.line, key.column)
     reader.findings.append(place.finding("wrong-type", "a list or mapping is used as a key. Use text"))
-    return f"{key.line}:{key.column}"
+    return None

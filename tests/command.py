@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,10 +52,26 @@ def started(folder: Path, *arguments: str, env: dict[str, str] | None = None) ->
     )
 
 
-def registry(folder: Path, *arguments: str, env: dict[str, str] | None = None, timeout: float = 120) -> Done:
-    """Run `registry` in a folder with an environment of its own."""
-    environment = _environment(env)
+def registry(
+    folder: Path,
+    *arguments: str,
+    env: dict[str, str] | None = None,
+    timeout: float = 120,
+    limits: Mapping[int, int] | None = None,
+) -> Done:
+    """Run `registry` in a folder with an environment of its own, and with limits of `resource` by their numbers."""
+
+    def limit() -> None:
+        for number, most in (limits or {}).items():
+            resource.setrlimit(number, (most, most))
+
     done = subprocess.run(
-        [str(SCRIPT), *arguments], cwd=folder, env=environment, capture_output=True, text=True, timeout=timeout
+        [str(SCRIPT), *arguments],
+        cwd=folder,
+        env=_environment(env),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        preexec_fn=limit if limits else None,
     )
     return Done(done.returncode, done.stdout, done.stderr)

@@ -21,7 +21,7 @@ MAX_LINES = 300
 FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
     (floor, frozenset(parts.split()))
     for floor, parts in (
-        ("words", "digests errors leaks hiding rules finding policy parallel"),
+        ("words", "digests errors leaks hiding rules finding policy parallel addresses"),
         ("names and forms", "identity spelling languages nodes yaml12 tables wire descriptor schema"),
         (
             "rules: pure functions",
@@ -47,7 +47,7 @@ HOMES: dict[str, frozenset[str]] = {
     "click": frozenset({"cli"}),
     "fastapi": frozenset({"server", "cli/context"}),  # the first door hands an application on, and names its type
     "filelock": frozenset({"storage"}),
-    "git": frozenset({"repository"}),
+    "git": frozenset({"repository", "blobs"}),
     "jinja2": frozenset({"server/catalog"}),
     "langcodes": frozenset({"languages"}),
     "markupsafe": frozenset({"server/catalog"}),

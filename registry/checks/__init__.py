@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from registry.finding import Finding, weigh
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from registry.snapshot import Snapshot, Version
 
 VersionCheck = Callable[["Version", "Policy"], Iterator[Finding]]
+
+_MOST = 1000  # findings of one function in one version, as many as there may be targets: nobody reads more at once
 
 
 def _version_checks() -> tuple[VersionCheck, ...]:
@@ -37,7 +40,7 @@ def _version_checks() -> tuple[VersionCheck, ...]:
 
 def check_version(version: Version, policy: Policy) -> list[Finding]:
     """Everything that is wrong with one version, as its folder alone shows it."""
-    found = [finding for check in _version_checks() for finding in check(version, policy)]
+    found = [finding for check in _version_checks() for finding in islice(check(version, policy), _MOST)]
     return weigh(found, policy.severity)
 
 

@@ -79,7 +79,7 @@ def conda_problem(data: bytes) -> Problem | None:
         return Problem(1, 1, f"the file has {len(data):,} bytes; at most {MAX_BYTES:,} are read. Shorten it")
     root, findings = parse_yaml("", data)
     for finding in findings:
-        if finding.rule in _NOT_YAML:
+        if finding.rule in _NOT_YAML or (finding.rule == "control-character" and root is None):
             return Problem(finding.line, finding.column, finding.message)
     if root is None and findings:
         return None  # anchors, tags and the like, which conda reads and we do not

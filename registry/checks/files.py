@@ -84,9 +84,10 @@ def check_no_twins(judged: Iterable[ModelId], names: Iterable[ModelId], models: 
             known.setdefault((folded,), set()).add((name,))
         if name in judged_names:
             known.setdefault((name, fold(version)), set()).add((name, version))
+    twins = {key: sorted(alike) for key, alike in known.items() if len(alike) > 1}
     for model in models_judged:
         for key, own in ((fold(model.name),), (model.name,)), ((model.name, fold(model.version)), tuple(model)):
-            for twin in sorted(known.get(key, set()) - {own}):
+            if twin := next((other for other in twins.get(key, ()) if other != own), None):
                 yield _twin(model, "/".join(own), "/".join(twin), models)
 
 

@@ -52,20 +52,21 @@ def check_types(version: Version, _: Policy) -> Iterator[Finding]:
 
 def check_targets(version: Version, _: Policy) -> Iterator[Finding]:
     """Each target is a plain relative path, distinct from all others on every file system."""
-    folded: dict[str, str] = {}
-    for target in version.keys("model_files"):
+    targets, folded = version.keys("model_files"), dict[str, str]()
+    for target in targets:
+        folded.setdefault(target.casefold(), target)
+    for target in targets:
         if message := _target_message(target, folded):
             place = version.place("model_files", target, at_key=True)
             yield place.finding("invalid-target", message, found=target, fix=plain_target(target))
 
 
-def _target_message(target: str, folded: dict[str, str]) -> str | None:
-    """What is wrong with a target, by itself or beside those before it, which `folded` keeps."""
-    twin = folded.setdefault(target.casefold(), target)
+def _target_message(target: str, folded: Mapping[str, str]) -> str | None:
+    """What is wrong with a target, by itself or beside the others: `folded` has the first of each spelling."""
     if problem := target_problem(target):
         better = plain_target(target)
         return f"`{target}` is not a target: a target {problem}. Rename it{f' to `{better}`' if better else ''}"
-    if twin != target:
+    if (twin := folded[target.casefold()]) != target:
         return f"`{target}` differs from `{twin}` only in case. Rename one of the two"
     if (folder := _folder_that_is_a_file(target, folded)) is not None:
         return f"`{folder}` is a target itself, so it cannot be the folder of `{target}`. Rename one of the two"

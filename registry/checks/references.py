@@ -14,6 +14,7 @@ from registry.snapshot import Version
 from registry.spelling import guess
 
 Keys = tuple[str | int, ...]
+_LISTED = 50  # images or packages; a longer list is a finding of its own
 _URL = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*://")
 
 _MOST_GUESSES = 20  # in one version; each compares a name with many
@@ -41,13 +42,13 @@ def check_conda_files(version: Version, _: Policy) -> Iterator[Finding]:
 def check_pages(version: Version, _: Policy) -> Iterator[Finding]:
     """The index page and the images are targets, a Markdown file and pictures."""
     yield from _target(version, ("model_metainfo", "index_page_file"), "index-page-unknown", MARKDOWN)
-    for index, _text in version.texts("model_metainfo", "images"):
+    for index, _text in version.texts("model_metainfo", "images")[:_LISTED]:
         yield from _target(version, ("model_metainfo", "images", index), "image-unknown", PICTURE)
 
 
 def check_packages(version: Version, _: Policy) -> Iterator[Finding]:
     """Each private package is a target, a wheel or an sdist."""
-    for index, _text in version.texts("private_packages"):
+    for index, _text in version.texts("private_packages")[:_LISTED]:
         yield from _target(version, ("private_packages", index), "package-unknown", PACKAGE)
 
 

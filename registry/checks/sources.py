@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
+from registry.addresses import address_of, is_public
 from registry.facts import Answer
 from registry.finding import Finding, Place
 from registry.policy import Policy
@@ -15,6 +16,10 @@ from registry.snapshot import Version
 
 _LOOPBACK = "127.0.0.1"
 _NUMBER = re.compile(r"[0-9]{1,16}")
+_AUTHORITY = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*:[/\\]*([^/\\?#]*)")
+_QUERY = re.compile(r"\?.|#.*=", re.DOTALL)
+_ENCODED_QUERY = re.compile(r"\?[^/]*=")
+_NO_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def check_sources(version: Version, policy: Policy) -> Iterator[Finding]:
@@ -32,12 +37,12 @@ def _look(source: str, policy: Policy) -> tuple[str, str, str | None] | None:
     if source.startswith("./"):
         problem = local_problem(source[2:])
         return ("wrong-value", f"`{source}` {problem}", _plain_local(source[2:])) if problem else None
-    if "://" not in source:
-        message = f"`{source}` is neither `./file` nor `https://…`. Did you mean `./{source}`?"
-        return "wrong-value", message, f"./{source}"
     if has_credentials(source):
         message = "the URL carries credentials. Take everything from `?` on and any user out; reconcile adds the SAS"
         return "source-credentials", message, _without_credentials(source)
+    if "://" not in source:
+        message = f"`{source}` is neither `./file` nor `https://…`. Did you mean `./{source}`?"
+        return "wrong-value", message, f"./{source}"
     if problem := source_problem(source, policy):
         secure = re.sub("^http:", "https:", source)
         fix = secure if secure != source and source_problem(secure, policy) is None else None
@@ -101,12 +106,11 @@ def local_problem(path: str) -> str | None:
 
 
 def has_credentials(url: str) -> bool:
-    """Whether a URL carries a user, a password or a query that signs it."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return "@" in parts.netloc or bool(parts.query)
+    """Whether a URL carries a user, a password or a query that signs it, also encoded or where it is hardly a URL."""
+    once, twice = unquote(url), unquote(unquote(url))
+    has_user = any((match := _AUTHORITY.match(text)) and "@" in match[1] for text in (url, once, twice))
+    has_query = "://" in url and _QUERY.search(url)
+    return has_user or bool(has_query or _ENCODED_QUERY.search(once) or _ENCODED_QUERY.search(twice))
 
 
 def _without_credentials(url: str) -> str:
@@ -132,8 +136,10 @@ def source_problem(url: str, policy: Policy) -> str | None:
         return f"is `{parts.scheme}:`; only https is fetched"
     if not host or parts.fragment or port == 0:
         return "is not a URL of a file"
-    if "\\" in url or "%" in parts.netloc or " " in url or not url.isprintable():
+    if "\\" in url or "%" in parts.netloc or " " in url or not url.isprintable() or _NO_ESCAPE.search(url):
         return "has characters that a URL does not have"
+    if (address := address_of(host)) and not is_public(address, allow_loopback=policy.allow_loopback):
+        return f"leads to {address}, which is not public"
     origin, path = _origin(parts), _plain_path(parts.path)
     if path is None or not any(_is_below(origin, path, prefix) for prefix in policy.sources):
         allowed = ", ".join(f"`{prefix}`" for prefix in policy.sources) or "only files in git are allowed"
@@ -162,7 +168,10 @@ def _origin(url: SplitResult) -> _Origin:
 
 def _plain_path(path: str) -> str | None:
     """The path decoded; None where `..`, an encoded slash or double encoding could make it another path."""
-    decoded = unquote(path)
-    if any(part in {".", ".."} for part in decoded.split("/")) or "%2f" in path.lower() or "%25" in path.lower():
+    try:
+        decoded = unquote(path, errors="strict")
+    except UnicodeDecodeError:  # such as a `..` in more bytes than it has
         return None
-    return None if "\\" in decoded or "//" in decoded else decoded
+    if any(part.partition(";")[0] in {".", ".."} for part in decoded.split("/")):
+        return None
+    return None if re.search(r"(?i)%2f|%25", path) or re.search(r"[\\\x00-\x1f\x7f]|//", decoded) else decoded

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 from registry.checks.sources import source_place
 from registry.counting import Count, count_params
@@ -16,6 +17,7 @@ from registry.weights import INDEX, SAFETENSORS, parse_index, quoted, read_type
 
 _NEAR = 0.01  # of the right number
 _SHOWN = 3
+_FEW = 10  # indices, and sets of weights, in one version: each takes as long as its file is, and many targets have one
 _SHARD = re.compile(r"(?P<stem>.*)-(?P<number>[0-9]{5})-of-(?P<total>[0-9]{5})(?P<suffix>\.[a-z]+)")
 _NUM_PARAMS = ("model_metainfo", "num_params")
 _TYPES = ("ENCODER", "DECODER", "SEQ2SEQ")
@@ -71,7 +73,7 @@ def check_weights(version: Version, _: Policy) -> Iterator[Finding]:
 def check_shards(version: Version, _: Policy) -> Iterator[Finding]:
     """Each shard of the weights is there, with the tensors that the index places in it."""
     targets = set(version.keys("model_files"))
-    indexed = {target: _indexed(version, target) for target in sorted(targets) if target.endswith(INDEX)}
+    indexed = {index: _indexed(version, index) for index in _indices(version)}
     for index, shards in indexed.items():
         if shards is None and index in version.facts.texts and index.endswith(f"{SAFETENSORS}{INDEX}"):
             message = f"`{index}` has no `weight_map` from tensors to shards. Save the weights anew"
@@ -127,7 +129,8 @@ def _claimed(version: Version) -> int | None:
 
 def _count(version: Version) -> Count | None:
     """The parameters of the model; None where there are no weights, or several that differ: which of them is it?"""
-    counts = {_count_set(version, members) for members in _sets(version)}
+    sets = list(islice(_sets(version), _FEW + 1))
+    counts = {_count_set(version, members) for members in sets} if len(sets) <= _FEW else set()
     return counts.pop() if len(counts) == 1 else None
 
 
@@ -144,7 +147,7 @@ def _count_set(version: Version, members: frozenset[str]) -> Count | None:
 def _sets(version: Version) -> Iterator[frozenset[str]]:
     """The targets that together are the weights of one model: named by an index, by their numbers, or one alone."""
     left = {target for target in version.keys("model_files") if target.endswith(SAFETENSORS)}
-    for index in [t for t in version.keys("model_files") if t.endswith(f"{SAFETENSORS}{INDEX}")]:
+    for index in _indices(version, f"{SAFETENSORS}{INDEX}"):
         if shards := _indexed(version, index):
             left -= set(shards)
             yield frozenset(shards)
@@ -155,6 +158,10 @@ def _sets(version: Version) -> Iterator[frozenset[str]]:
     for (name, total, _), members in numbered.items():
         is_part = posixpath.basename(name).startswith("adapter") or (total and len(members) != int(total))
         yield frozenset({""} if is_part else members)  # "": a part of something else, so nothing is known
+
+
+def _indices(version: Version, suffix: str = INDEX) -> list[str]:
+    return sorted(target for target in version.keys("model_files") if target.endswith(suffix))[:_FEW]
 
 
 def _indexed(version: Version, index: str) -> Mapping[str, list[str]] | None:

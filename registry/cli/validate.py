@@ -46,8 +46,10 @@ def validate(paths: tuple[str, ...], base: str | None, head: str | None, jobs: i
     from registry.repository import Repository
 
     repository = Repository.here()
-    head_commit = repository.commit(head) if head else None
-    base_commit = repository.merge_base(base, head or "HEAD") if base else None
+    head_commit = None if head is None else repository.commit(head)
+    base_commit = None if base is None else repository.commit(base)
+    if base_commit:
+        base_commit = repository.merge_base(base_commit, head_commit or repository.commit("HEAD"))
     settings = settings_at(repository, base_commit or head_commit)
     scope = Scope(settings.models, base_commit, head_commit, folders_at(repository, settings.models, paths))
     with _open_online(settings, jobs) if online else nullcontext() as asking:

@@ -41,6 +41,7 @@ class _Window(NamedTuple):
 
 def _cut(line: str, start: int, length: int, most: int) -> _Window:
     """At most `most` columns of the line around the characters from `start` on, with `…` where more is."""
+    most -= start >= len(line)  # a place behind the last character takes a column too
     far = max(0, start - most)  # no character before this one can be shown
     shown = [_spelled(char) for char in line[far : start + most]]
     ends = [0, *accumulate(map(_columns, shown))]  # the columns before each character, and before the end

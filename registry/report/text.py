@@ -101,7 +101,11 @@ def _finding(finding: Finding, lines: Lines) -> list[str]:
 
 
 def _change(change: Change) -> list[str]:
-    compared = f", compared with {change.compared_with}" if change.compared_with not in (None, change.model) else ""
+    compared = (
+        f", compared with {printable(str(change.compared_with))}"
+        if change.compared_with not in (None, change.model)
+        else ""
+    )
     lines = [f"{change.kind} {printable(str(change.model))}{compared}"]
     if change.unreadable:
         return [*lines, "    a side cannot be read; `registry validate` says why"]

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.web import is_public, redact
+from registry.addresses import is_public
+from registry.web import redact
 
 NOT_PUBLIC = [
     "0.0.0.0",  # noqa: S104 - nothing is bound to it
