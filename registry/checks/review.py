@@ -100,11 +100,10 @@ def _check_state(version: Version, past: Past) -> Iterator[Finding]:
 def _check_size(version: Version, past: Past) -> Iterator[Finding]:
     before, after = _parameters(past.version), _parameters(version)
     if past.version and before and after and max(before / after, after / before) >= _JUMP:
-        times = f"×{after / before:.3g}"
-        message = (
-            f"`num_params` goes from {before:,} in {past.version.id} to {after:,} ({times}). "
-            "Look whether this is the same model"
-        )
+        ratio = after / before
+        times = f"×{ratio:,.0f}" if ratio >= 100 else f"×{ratio:.2g}"
+        change = f"goes from {before:,} in {past.version.id} to {after:,} ({times})"
+        message = f"`num_params` {change}. Look whether this is the same model"
         yield version.place("model_metainfo", "num_params").finding("num-params-jump", message, found=str(after))
 
 

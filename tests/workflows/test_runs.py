@@ -52,7 +52,9 @@ def attack(tmp_path_factory: pytest.TempPathFactory, wheels: Mapping[str, str]) 
 
 def test_a_mistake_fails_the_job_and_stands_on_its_line(attack: Attack) -> None:
     assert attack.run.jobs == {"validate": "failure"}, attack.run.log
-    assert attack.run.annotations == (NO_KEY,)
+    assert attack.run.annotations[0] == NO_KEY
+    settings = [(note.level, note.file, note.title) for note in attack.run.annotations[1:]]
+    assert settings == [("warning", "pyproject.toml", "settings-loosened")]
 
 
 def test_the_summary_has_findings_and_changes_also_after_a_failure(attack: Attack) -> None:
@@ -75,7 +77,7 @@ def test_a_good_pull_request_passes_and_is_compared_with_what_it_is_merged_with(
     run = forge.run(Event(event.name, {**event.payload, "pull_request": stale}, event.commit), "validate.yml")
 
     assert run.jobs == {"validate": "success"}, run.log
-    assert run.annotations == ()
+    assert [(note.level, note.title) for note in run.annotations] == [("notice", "num-params-jump")]
     assert "added tiny/1.1, compared with tiny/1.0" in run.summary
     assert "num_params" in run.summary
     assert "other/1.0" not in run.summary
@@ -88,7 +90,8 @@ def test_a_merge_group_is_judged_from_its_base_to_its_head(forge: Forge) -> None
     run = forge.run(forge.queue("one", "two"), "validate.yml")
 
     assert run.jobs == {"validate": "failure"}, run.log
-    assert run.annotations == (NO_KEY,)
+    assert NO_KEY in run.annotations
+    assert [(note.level, note.title) for note in run.annotations if note != NO_KEY] == [("notice", "new-model")]
     assert "added other/1.0" in run.summary
     assert "added tiny/1.1" in run.summary
 
