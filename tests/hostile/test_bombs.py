@@ -29,7 +29,7 @@ def judged(folder: Path, versions: Mapping[str, Mapping[str, bytes]]) -> dict[st
     for number, files in enumerate(versions.values()):
         targets = {f"model_files__{name}": f"./{name}" for name in files if name != DESCRIPTOR}
         write(repository, f"tiny/1.{number}", a_version(a_descriptor(**targets)) | dict(files))
-    done = registry(repository, "validate", "--format", "json", limits=LIMITS, timeout=60)
+    done = registry(repository, "validate", "--format", "json", limits=LIMITS, timeout=200)
     assert (done.code in (0, 1), done.err) == (True, "")
     assert not list(folder.rglob("owned"))
     found: dict[str, list[Found]] = {name: [] for name in versions}
@@ -159,7 +159,7 @@ def test_settings_that_a_change_makes_hostile_are_a_finding(tmp_path: Path, sett
     (repository / "pyproject.toml").write_text(settings)
     git(repository, "commit", "--quiet", "--all", "--message=settings")
     options = ("--base", "HEAD~1", "--head", "HEAD")
-    done = registry(repository, "validate", *options, "--format", "json", limits=LIMITS, timeout=60)
+    done = registry(repository, "validate", *options, "--format", "json", limits=LIMITS, timeout=200)
     (finding,) = done.json["findings"]
     assert (done.code, finding["rule"], finding["path"], finding["line"]) == (
         1,
@@ -168,7 +168,7 @@ def test_settings_that_a_change_makes_hostile_are_a_finding(tmp_path: Path, sett
         1,
     )
     assert said in finding["message"]
-    assert registry(repository, "validate", "--head", "HEAD", limits=LIMITS, timeout=60).code == 2
+    assert registry(repository, "validate", "--head", "HEAD", limits=LIMITS, timeout=200).code == 2
 
 
 def test_scripts_and_conda_files_are_read_as_data(tmp_path: Path) -> None:

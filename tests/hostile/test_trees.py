@@ -222,4 +222,4 @@ def test_ten_thousand_files_are_named_in_seconds(repository: Path, missing: int)
     start = time.monotonic()
     rules = Counter(finding.rule for finding in verdict_of(repository, "--head", commit).found["1.0"])
     assert rules == Counter({"stray-file": 1000, "local-file-missing": missing})  # of more, nobody reads on
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 30
