@@ -46,5 +46,5 @@ def _canonical(expression: str) -> str | None:
 
     try:
         return canonicalize_license_expression(expression)
-    except InvalidLicenseExpression:
+    except (InvalidLicenseExpression, MemoryError, RecursionError):  # the last two: parentheses in parentheses in …
         return None

@@ -113,10 +113,14 @@ def has_credentials(url: str) -> bool:
     return has_user or bool(has_query or _ENCODED_QUERY.search(once) or _ENCODED_QUERY.search(twice))
 
 
-def _without_credentials(url: str) -> str:
-    """The URL without user, query and fragment."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
+def _without_credentials(url: str) -> str | None:
+    """The URL without user, query and fragment; None where it is hardly a URL, or they are hidden in it."""
+    try:
+        parts = urlsplit(url)
+        plain = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))
+    except ValueError:
+        return None
+    return None if has_credentials(plain) else plain
 
 
 def _plain_local(path: str) -> str | None:

@@ -128,7 +128,7 @@ def _check_settings(repository: Repository, base: str, head: str | None) -> list
         old, new = (written(parse_settings(text, {}, source=SETTINGS_FILE)) for text in (before, after))
     except SettingsError as error:
         keys, text = error.keys, after or ""
-        place = key_place(SETTINGS_FILE, text, keys) if keys else syntax_place(SETTINGS_FILE, text)
+        place = key_place(SETTINGS_FILE, text, keys) if keys else syntax_place(SETTINGS_FILE, str(error))
         advice = error.hint or "correct it: with these settings nothing is registered after the merge"
         return [*findings, place.finding("settings-invalid", f"{error}. Next: {advice}")]
     places = partial(key_place, SETTINGS_FILE, after or "")

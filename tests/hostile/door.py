@@ -18,6 +18,7 @@ from tests.command import Done
 MODEL = "tiny"
 DESCRIPTOR = "model.yaml"
 SETTINGS = "[tool.registry]\n"
+FOR_REVIEWERS = {"new-model", "settings-changed"}  # of a change: it adds models to a tree with other settings
 WRITTEN = yaml.safe_dump(a_descriptor(), sort_keys=False).encode()
 
 
@@ -85,11 +86,11 @@ def judge(folder: Path, cases: Mapping[str, Case], settings: str = SETTINGS) -> 
 
 
 def verdict_of(repository: Path, *options: str) -> Verdict:
-    """What `registry validate` says in a repository, as JSON and as text."""
+    """What `registry validate` finds wrong in a repository, and says of it; a word for reviewers is nothing wrong."""
     report, page = call(repository, "validate", *options, "--format", "json"), call(repository, "validate", *options)
     assert (report.code, report.err, page.err) == (page.code, "", "")
     found: dict[str, list[Found]] = {}
-    for finding in report.json["findings"]:
+    for finding in (f for f in report.json["findings"] if f["rule"] not in FOR_REVIEWERS):
         version, path = _split(finding["path"])
         found.setdefault(version, []).append(Found(finding["line"], finding["column"], finding["rule"], path))
     return Verdict(report.code, {version: sorted(those) for version, those in found.items()}, page.out)

@@ -188,7 +188,9 @@ TWICE = {
         ended("lifecycle: {state: active, reason: x, state: withdrawn}\n"), ("duplicate-key", "state: with")
     ),
     "three times": written(
-        ended("parent: x/1\nparent: y/1\nparent: z/1\n"), ("duplicate-key", "parent: y"), ("duplicate-key", "parent: z")
+        ended("license: ISC\nlicense: BSD-3-Clause\n"),
+        ("duplicate-key", "license: ISC"),
+        ("duplicate-key", "license: BSD"),
     ),
     "in another spelling": written(ended('"\\x6cicense": ISC\n'), ("duplicate-key", '"\\x6c')),
     "as a number and as a text": written(trained('"--lr": 1', "1: x, '1': y"), ("duplicate-key", "'1': y"), UNBOUND),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from registry.errors import SettingsError
+from registry.settings import parse_settings
 from registry.tables import key_place, syntax_place
 
 TEXT = """\
@@ -74,8 +78,17 @@ def test_each_way_to_write_a_key_is_understood(text: str, line: int, column: int
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "column"), [("a = 1\nb = \n", 2, 5), ("a = 1\na = 2\n", 2, 6), ("a = [", 1, 1), ("a = 1", 1, 1)]
+    ("text", "line", "column"), [("a = 1\nb = \n", 2, 5), ("a = 1\na = 2\n", 2, 6), ("a = [", 1, 1)]
 )
 def test_the_place_of_what_is_no_toml_is_where_it_stops(text: str, line: int, column: int) -> None:
-    place = syntax_place("pyproject.toml", text)
+    with pytest.raises(SettingsError) as error:
+        parse_settings(text, {})
+    place = syntax_place("pyproject.toml", str(error.value))
     assert (place.line, place.column) == (line, column)
+
+
+def test_a_look_for_a_key_ends_in_time_whatever_a_file_is_made_for() -> None:
+    text = "# pins\n" * 40_000 + "[tool.registry.policy]\npins = 'off'\n"
+    before = time.process_time()
+    assert key_place("pyproject.toml", text, ("tool", "registry", "policy", "pins")).line == 1
+    assert time.process_time() - before < 60
