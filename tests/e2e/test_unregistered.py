@@ -81,10 +81,11 @@ def test_what_was_never_registered_may_change_and_nothing_else_is_asked_for(know
     with endpoint(known_place) as (url, asked):
         done = validate(known_place, REGISTRY_ENDPOINT=url)
 
-    assert found(done) == [("fresh/1.0", "never-registered"), ("known/1.0", "registered-content")]
+    known = [("fresh/1.0", "never-registered"), ("known/1.0", "registered-content")]
+    assert found(done) == [*known, ("new/1.0", "new-model")]
     assert (done.code, done.err) == (1, "")
     assert asked == ["/readyz", f"{API}/fresh/1.0", f"{API}/fresh/1.0/status", f"{API}/known/1.0"]
-    (notice, _) = done.json["findings"]
+    (notice, *_) = done.json["findings"]
     assert (notice["severity"], notice["line"], notice["message"]) == (
         "notice", 1, "fresh/1.0 is in the base and was never registered, so it may be changed or taken out freely",
     )  # fmt: skip
