@@ -107,10 +107,10 @@ def weights_targets(version: Version) -> list[str]:
 
 def _local_files(version: Version, targets: Iterable[str]) -> dict[str, TreeFile]:
     """The files beside the descriptor that these targets come from; other rules speak of those that are no files."""
-    found = {target: version.files.get(version.local(target) or "") for target in targets}
+    found = ((target, version.files.get(local)) for target in targets if (local := version.local(target)) is not None)
     return {
         target: file
-        for target, file in found.items()
+        for target, file in found
         if file is not None
         and file.size <= MAX_TEXT
         and file.mode not in (SYMLINK, SUBMODULE)

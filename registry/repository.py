@@ -185,8 +185,8 @@ class Repository:
     def read(self, files: Iterable[TreeFile]) -> list[TreeFile]:
         """The same files, with the content of descriptors and of what is small enough to be a pointer."""
         listed = list(files)
-        contents = self.contents([file for file in listed if _is_read(file)])
-        return [file._replace(content=contents.get(file.path)) for file in listed]
+        in_git = self._contents([file for file in listed if file.oid and _is_read(file)])
+        return [TreeFile(*f[:4], self._content(f, in_git)) if _is_read(f) else f for f in listed]
 
     def bytes_of(self, file: TreeFile) -> Iterator[bytes]:
         """The bytes of a file of a snapshot, in chunks: from git, or from the working tree."""
@@ -242,10 +242,13 @@ class Repository:
     def contents(self, files: Iterable[TreeFile]) -> Mapping[str, bytes]:
         """The bytes of many small files by path: what is in git through one process, each content once."""
         wanted = list(files)
-        read = {file.path: file.content for file in wanted if file.content is not None}
-        rest = [file for file in wanted if file.path not in read]
-        in_git = self._contents([file for file in rest if file.oid])
-        return read | {f.path: in_git[f.oid] if f.oid else b"".join(self.bytes_of(f)) for f in rest}
+        in_git = self._contents([file for file in wanted if file.oid and file.content is None])
+        return {file.path: self._content(file, in_git) for file in wanted}
+
+    def _content(self, file: TreeFile, in_git: Mapping[str, bytes]) -> bytes:
+        if file.content is not None:
+            return file.content
+        return in_git[file.oid] if file.oid else b"".join(self.bytes_of(file))
 
     def _contents(self, files: list[TreeFile]) -> Mapping[str, bytes]:
         """The bytes of many small files by their git ids."""

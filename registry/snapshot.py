@@ -127,13 +127,15 @@ def make_snapshot(files: Iterable[TreeFile], models: str) -> Snapshot:
     """The snapshot of these files; what is wrong with one version stays with that version."""
     folders: dict[ModelId, dict[str, TreeFile]] = {}
     strays: list[TreeFile] = []
+    prefix, found = "\0", dict[str, TreeFile]()  # of the last version, whose files stand in a row
     for file in files:
-        model = model_of(file.path, models)
-        if model is None:
-            strays.append(file)
-        else:
-            folders.setdefault(model, {})[file.path.removeprefix(f"{folder_of(model, models)}/")] = file
-    versions = {model: parse_version(model, models, found) for model, found in sorted(folders.items())}
+        if not file.path.startswith(prefix):
+            if (model := model_of(file.path, models)) is None:
+                strays.append(file)
+                continue
+            prefix, found = f"{folder_of(model, models)}/", folders.setdefault(model, {})
+        found[file.path[len(prefix) :]] = file
+    versions = {model: parse_version(model, models, those) for model, those in sorted(folders.items())}
     return Snapshot(models, versions, tuple(strays))
 
 

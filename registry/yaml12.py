@@ -56,7 +56,7 @@ def parse_yaml(path: str, data: bytes) -> tuple[Node | None, list[Finding]]:
     if text is None:
         return None, findings
     reader = _Reader(path, text, findings)
-    root = _read(reader, text.translate(_BREAKS))
+    root = _read(reader, text if text.isascii() else text.translate(_BREAKS))
     if "\t" in text:
         _report_tabs(reader)
     return (None if any(f.rule in _FATAL for f in reader.findings) else root), reader.findings
@@ -85,7 +85,8 @@ def _decode(path: str, data: bytes) -> tuple[str | None, list[Finding]]:
         message = f"the file is a Git LFS pointer, not a descriptor. {advice}"
         return None, [Place(path).finding("lfs-pointer", message)]
     try:
-        text = _LONE_RETURN.sub("\n", data.decode())
+        text = data.decode()
+        text = _LONE_RETURN.sub("\n", text) if "\r" in text else text
     except UnicodeDecodeError as error:
         return None, [_undecodable(path, data, error.start)]
     findings = [_byte_order_mark(path)] if text.startswith(_BOM) else []
@@ -108,7 +109,8 @@ def _character_findings(path: str, text: str) -> Iterator[Finding]:
     for match in islice(UNPRINTABLE.finditer(text), _MOST):
         message = f"U+{ord(match.group()):04X} is a control or bidirectional character. Take it out"
         yield _at(path, text, match.start()).finding("control-character", message)
-    for match in islice(_CONFLICT.finditer(text), _MOST):
+    has_marker = any(marker * 7 in text for marker in "<=>|")  # found faster than its place in a line
+    for match in islice(_CONFLICT.finditer(text), _MOST) if has_marker else ():
         message = f"`{match.group().strip()}` is left of a merge. Keep one side and take the markers out"
         yield _at(path, text, match.start()).finding("conflict-marker", message)
 
@@ -252,7 +254,9 @@ def _escaped(reader: _Reader, event: Any) -> re.Match[str] | None:
 
 def _enter(reader: _Reader, mapping: dict[str, Entry], key: Node, node: Node) -> None:
     """Put a value under its key; the first of two stays."""
-    name = _key_name(reader, key)
+    name = key.value
+    if type(name) is not str or name == "<<" or len(name) > MAX_KEY:
+        name = _key_name(reader, key)
     if name is None:
         return
     if name in mapping:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ VersionCheck = Callable[["Version", "Policy"], Iterator[Finding]]
 _MOST = 1000  # findings of one function in one version, as many as there may be targets: nobody reads more at once
 
 
+@cache
 def _version_checks() -> tuple[VersionCheck, ...]:
     from registry.checks import (
         environments,
@@ -41,7 +43,7 @@ def _version_checks() -> tuple[VersionCheck, ...]:
 def check_version(version: Version, policy: Policy) -> list[Finding]:
     """Everything that is wrong with one version, as its folder alone shows it."""
     found = [finding for check in _version_checks() for finding in islice(check(version, policy), _MOST)]
-    return weigh(found, policy.severity)
+    return weigh(found, policy.severity) if found else []
 
 
 def check_versions(snapshot: Snapshot, policy: Policy) -> list[Finding]:

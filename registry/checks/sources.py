@@ -34,6 +34,8 @@ def check_sources(version: Version, policy: Policy) -> Iterator[Finding]:
 
 def _look(source: str, policy: Policy) -> tuple[str, str, str | None] | None:
     """What is wrong with a source: rule, message and fix; None where nothing is."""
+    if _is_plainly_allowed(source, policy):
+        return None
     if source.startswith("./"):
         problem = local_problem(source[2:])
         return ("wrong-value", f"`{source}` {problem}", _plain_local(source[2:])) if problem else None
@@ -149,6 +151,22 @@ def source_problem(url: str, policy: Policy) -> str | None:
         allowed = ", ".join(f"`{prefix}`" for prefix in policy.sources) or "only files in git are allowed"
         return f"is not on the allow-list `sources` of the settings: {allowed}"
     return None
+
+
+# A path below a host and nothing else: no user, port, query or escape, and no part that begins with a dot.
+_PLAIN = re.compile(r"https://[a-z0-9.-]+(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
+
+
+def _is_plainly_allowed(url: str, policy: Policy) -> bool:
+    """Whether a URL without anything odd is below an allowed prefix: most are, and need no closer look."""
+    return url.startswith(_open_folders(policy.sources)) and _PLAIN.fullmatch(url) is not None
+
+
+@cache
+def _open_folders(prefixes: tuple[str, ...]) -> tuple[str, ...]:
+    """The prefixes as folders, those under which a file may be read."""
+    folders = (f"{prefix.rstrip('/')}/" for prefix in prefixes)
+    return tuple(folder for folder in folders if source_problem(f"{folder}a", Policy(sources=prefixes)) is None)
 
 
 _Origin = tuple[str, str | None, int | None]
