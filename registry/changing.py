@@ -8,7 +8,7 @@ from typing import NamedTuple
 from registry.checks.immutability import check_against_base, check_gone
 from registry.checks.review import Past, check_change
 from registry.desired import load_requests
-from registry.diff import kept, predecessor
+from registry.diff import kept, predecessors
 from registry.finding import Finding
 from registry.identity import ModelId
 from registry.naming import load_descriptors
@@ -67,7 +67,7 @@ def _load_pasts(
     added = [version for model, version in snapshot.versions.items() if model not in before]
     names = repository.names(base, snapshot.models, {version.id.name for version in added}) if added else []
     known = {*names, *snapshot.versions}
-    former = {version.id: predecessor(version.id, version.text("parent"), known) for version in added}
+    former = predecessors({version.id: version.text("parent") for version in added}, known)
     wanted = {model for model in former.values() if model is not None and model not in snapshot.versions}
     others = {**load_descriptors(repository, base, snapshot.models, wanted), **snapshot.versions}
     old = {name for name, _ in names}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -44,17 +45,29 @@ class Change:
 
 def make_diff(base: Snapshot, head: Snapshot) -> list[Change]:
     """What differs for a reader of the models; `head` also holds what new versions are compared with."""
-    changes = [_change(model, base, head) for model in sorted({*base.versions, *head.versions}, key=_order)]
+    new = {model: version for model, version in head.versions.items() if model not in base.versions}
+    parents = {model: version.descriptor.parent if version.descriptor else None for model, version in new.items()}
+    former = predecessors(parents, head.versions)
+    changes = [_change(model, base, head, former) for model in sorted({*base.versions, *head.versions}, key=_order)]
     return [change for change in changes if change is not None]
 
 
-def predecessor(model: ModelId, parent: str | None, known: Iterable[ModelId]) -> ModelId | None:
-    """What a new version is compared with: its parent where that is the same model, else the version before it."""
-    others = {other for other in known if other.name == model.name and other != model}
-    if parent in (named := {str(other): other for other in others}):
-        return named[str(parent)]
-    before = [o for o in others if version_order(o.version) < version_order(model.version)]
-    return max(before, key=lambda o: version_order(o.version), default=None)
+def predecessors(parents: Mapping[ModelId, str | None], known: Iterable[ModelId]) -> dict[ModelId, ModelId | None]:
+    """What each new version is compared with: its parent where that is the same model, else the version before it."""
+    rows: dict[str, list[ModelId]] = {}
+    for model in sorted({*known}, key=_order):
+        rows.setdefault(model.name, []).append(model)
+    named = {str(model): model for row in rows.values() for model in row}
+    return {
+        model: _former(model, named.get(parent or ""), rows.get(model.name, [])) for model, parent in parents.items()
+    }
+
+
+def _former(model: ModelId, parent: ModelId | None, row: Sequence[ModelId]) -> ModelId | None:
+    if parent is not None and parent.name == model.name and parent != model:
+        return parent
+    place = bisect_left(row, _order(model), key=_order)
+    return row[place - 1] if place else None
 
 
 def make_fields(before: Json, after: Json) -> tuple[FieldChange, ...]:
@@ -105,20 +118,15 @@ def _order(model: ModelId) -> tuple[object, ...]:
     return (model.name, version_order(model.version))
 
 
-def _change(model: ModelId, base: Snapshot, head: Snapshot) -> Change | None:
+def _change(model: ModelId, base: Snapshot, head: Snapshot, former: Mapping[ModelId, ModelId | None]) -> Change | None:
     before, after = base.versions.get(model), head.versions.get(model)
     if before is None and after is not None:
-        return _added(after, head)
+        other = former[model]
+        return _compared(head.versions[other] if other else None, after, "added", other)
     if after is None:
         return Change(model, "removed")
     assert before is not None  # noqa: S101 - one of the two is there
     return _compared(before, after, "changed", model)
-
-
-def _added(version: Version, head: Snapshot) -> Change | None:
-    parent = version.descriptor.parent if version.descriptor else None
-    other = predecessor(version.id, parent, head.versions)
-    return _compared(head.versions[other] if other else None, version, "added", other)
 
 
 def _compared(

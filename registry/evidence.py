@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from itertools import islice
+from itertools import accumulate, islice
 
 from registry.facts import Content, Facts, Weights
 from registry.leaks import Leak, find_leaks
@@ -17,6 +17,7 @@ from registry.yaml12 import is_lfs_pointer
 
 MAX_TEXT = 10 * 1024 * 1024  # bytes; a larger file beside the descriptor is a finding of its own, and is not read
 _MAX_SEARCHED = 1024 * 1024  # bytes; who writes a secret writes it into a script, a page or a configuration
+_MAX_TOGETHER = 32 * 1024 * 1024  # bytes of one version's files that are searched
 _IN_MEMORY = 16 * 1024 * 1024  # bytes of one file, before they go to disk
 _CONFIGURATION = "config.json"
 _FEW = 20  # configurations and indices of one version; more are not read
@@ -30,14 +31,16 @@ class Leaks:
 
     def to_read(self, version: Version) -> list[TreeFile]:
         """The files beside a descriptor that have to be read for this."""
-        return [f for f in version.files.values() if f.oid not in self._known and _is_searched(f)]
+        files = [f for f in version.files.values() if f.oid not in self._known and _is_searched(f)]
+        together = accumulate(file.size for file in files)
+        return [file for file, size in zip(files, together, strict=True) if size <= _MAX_TOGETHER]
 
     def find(self, version: Version, contents: Mapping[str, bytes]) -> dict[str, tuple[Leak, ...]]:
         """The secrets in the files beside a descriptor, by path in the folder; only of those that have some."""
         found: dict[str, tuple[Leak, ...]] = {}
         for local, file in version.files.items():
             if (leaks := self._known.get(file.oid)) is None:
-                leaks = self._look(file, contents) if _is_searched(file) else ()
+                leaks = self._look(file, contents) if file.path in contents else ()
             if leaks:
                 found[local] = leaks
         return found

@@ -8,6 +8,8 @@ from functools import cache
 from itertools import islice
 from typing import NamedTuple
 
+from registry.lines import place_at, with_line_feeds
+
 _MOST = 20  # of one file are named
 _BINARY = 8192  # bytes; a file with a NUL among these is no text, as for git
 _NEAR = 200  # characters beside a signature: there its URL says what it signs
@@ -43,7 +45,7 @@ def find_leaks(data: bytes) -> tuple[Leak, ...]:
     forms = {form: None for word, form in words if word in data}  # in order, each once
     if not forms:
         return ()
-    text = data.decode("utf-8", "replace")
+    text = with_line_feeds(data.decode("utf-8", "surrogateescape").removeprefix("\ufeff"))
     found = sorted(_matches(text, forms), key=lambda found: found[1].span())
     return tuple(islice(_leaks(text, found), _MOST))
 
@@ -65,8 +67,7 @@ def _leaks(text: str, found: list[tuple[_Form, re.Match[str]]]) -> Iterator[Leak
     for form, match in found:
         if match.start() >= end:
             start = match.start("at" if "at" in match.re.groupindex else "secret")
-            line, column = text.count("\n", 0, start) + 1, start - text.rfind("\n", 0, start)
-            yield Leak(form.rule, form.what, line, column)
+            yield Leak(form.rule, form.what, *place_at(text, start))
         end = max(end, match.end())
 
 

@@ -14,7 +14,7 @@ _BOOLS = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "fal
 _INT = re.compile(r"[-+]?[0-9]{1,100}")  # longer ones stay text: no field of ours wants them
 _OCTAL = re.compile(r"0o[0-7]{1,100}")
 _HEX = re.compile(r"0x[0-9a-fA-F]{1,100}")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]{1,400}|[0-9]{1,400}(?:\.[0-9]{0,400})?)(?:[eE][-+]?[0-9]{1,10})?")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]{1,400}|[0-9]{1,400}(?:\.[0-9]{0,400}|(?=[eE])))(?:[eE][-+]?[0-9]{1,10})?")
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 
 

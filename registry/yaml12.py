@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from registry.finding import Finding, Place
 from registry.identity import UNPRINTABLE
+from registry.lines import place_at, with_line_feeds
 from registry.nodes import BEGINNINGS, Entry, Node, parse_scalar
 
 MAX_BYTES = 256 * 1024
@@ -23,7 +24,6 @@ _CONFLICT = re.compile(r"^(?:(?:<{7}|>{7}|\|{7})(?: |\r?$)|={7}\r?$)", re.MULTIL
 _TABBED = re.compile(r"^[ ]*(?=\t[ \t]*[^ \t\r\n])", re.MULTILINE)
 _BOM = "\ufeff"
 _BREAKS = dict.fromkeys((0x85, 0x2028, 0x2029), " ")  # control characters that YAML 1.1 takes for ends of lines
-_LONE_RETURN = re.compile(r"\r(?!\n)")  # an end of line too
 _MOST = 20  # findings of one kind that say the same of many places
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
@@ -85,8 +85,7 @@ def _decode(path: str, data: bytes) -> tuple[str | None, list[Finding]]:
         message = f"the file is a Git LFS pointer, not a descriptor. {advice}"
         return None, [Place(path).finding("lfs-pointer", message)]
     try:
-        text = data.decode()
-        text = _LONE_RETURN.sub("\n", text) if "\r" in text else text
+        text = with_line_feeds(data.decode())
     except UnicodeDecodeError as error:
         return None, [_undecodable(path, data, error.start)]
     findings = [_byte_order_mark(path)] if text.startswith(_BOM) else []
@@ -95,7 +94,7 @@ def _decode(path: str, data: bytes) -> tuple[str | None, list[Finding]]:
 
 
 def _undecodable(path: str, data: bytes, start: int) -> Finding:
-    before = _LONE_RETURN.sub("\n", data[:start].decode()).removeprefix(_BOM)
+    before = with_line_feeds(data[:start].decode()).removeprefix(_BOM)
     message = f"byte 0x{data[start]:02x} is not UTF-8. Save the file as UTF-8"
     return _at(path, before, len(before)).finding("invalid-utf8", message)
 
@@ -116,7 +115,7 @@ def _character_findings(path: str, text: str) -> Iterator[Finding]:
 
 
 def _at(path: str, text: str, index: int) -> Place:
-    return Place(path, text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index))
+    return Place(path, *place_at(text, index))
 
 
 def _report_tabs(reader: _Reader) -> None:

@@ -21,7 +21,7 @@ MAX_LINES = 300
 FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
     (floor, frozenset(parts.split()))
     for floor, parts in (
-        ("words", "digests errors leaks hiding rules finding policy parallel addresses"),
+        ("words", "digests errors lines leaks hiding rules finding policy parallel addresses"),
         ("names and forms", "identity spelling languages nodes yaml12 tables wire descriptor schema"),
         (
             "rules: pure functions",

@@ -16,6 +16,7 @@ from functools import lru_cache
 from registry.checks.sources import source_place
 from registry.facts import Problem
 from registry.finding import Finding, Place
+from registry.lines import place_at, with_line_feeds
 from registry.policy import Policy
 from registry.snapshot import Version
 from registry.wire import ENVIRONMENTS
@@ -129,8 +130,7 @@ def _parse_bytes(data: bytes) -> ast.Module | Problem:
     if text is None:
         return Problem(1, 1, "the script is not in the encoding that it says, or that is not read. Save it as UTF-8")
     if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
-        return Problem(line, text.index("\0") - text.rfind("\n", 0, text.index("\0")), "a NUL stands here. Take it out")
+        return Problem(*place_at(with_line_feeds(text), text.index("\0")), "a NUL stands here. Take it out")
     return _parse(text)
 
 

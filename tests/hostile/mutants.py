@@ -32,6 +32,8 @@ DESCRIPTORS = [
 ]
 # fmt: off
 PIECES = [
+    b"ghp_" + b"a1" * 20, b"https://ci:S3cret@h/", b"?sv=1&sig=abcdef0", b"password: ",
+    b"-----BEGIN PRIVATE KEY-----\nAAAA",
     b"&a ", b"*a", b"!!t ", b"<<: ", b"? ", b": ", b"- ", b"[", b"]", b"{", b"}", b", ", b"|\n", b">-\n", b"'", b'"',
     b"#", b"\n", b"\r", b"\r\n", b"\t", b"  ", b" ", b"---\n", b"...\n", b"%YAML 1.1\n", b"%TAG ! x\n", b"\\",
     b'"\\u202e"', b"\x00", b"\x1b[2J", b"\x7f", b"\x85", b"\xc2\x85", b"\xe2\x80\xa8", b"\xef\xbb\xbf",

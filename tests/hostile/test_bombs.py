@@ -180,6 +180,8 @@ def test_scripts_and_conda_files_are_read_as_data(tmp_path: Path) -> None:
         "parentheses": (b"(" * 200_000, [(1, 201, "script-syntax")]),
         "signs": (b"x = " + b"-" * 200_000 + b"1", [(1, 1, "script-syntax")]),
         "a NUL": (init + b"a\0b", [(3, 2, "script-syntax")]),
+        "a NUL after a lone carriage return": (b"x = 1\ra\0b", [(2, 2, "script-syntax")]),
+        "a token after a lone carriage return": (init + b"#\rghp_" + b"a1" * 20, [(4, 1, "access-token")]),
         "no UTF-8": (init + b"'\xff'", [(1, 1, "script-syntax")]),
         "indentation that overflows": (b"".join(b" " * n + b"if 1:\n" for n in range(300)), None),
         "a long one": (b"#" * 300_000, [(1, 1, "script-syntax")]),

@@ -21,6 +21,7 @@ from registry.checks import check_snapshot
 from registry.evidence import text_targets, weights_targets
 from registry.facts import Facts
 from registry.finding import Finding
+from registry.leaks import find_leaks
 from registry.nodes import Node, Plain, to_value
 from registry.policy import Policy
 from registry.report import github, json, markdown, text
@@ -92,6 +93,9 @@ def is_empty(data: bytes) -> bool:
     return all(re.fullmatch(rb"\s*(#.*|---|\.\.\.|%.*)?\s*", line) for line in re.split(rb"[\r\n]", data))
 
 
+LONGEST = 100  # digits of a number; with more it stays text, since no key wants it
+
+
 class Core(yaml.SafeLoader):
     """PyYAML's own reader, which is no wrapper of libyaml, with the scalars of YAML 1.2 core (chapter 10.3)."""
 
@@ -113,7 +117,8 @@ def by_core(node: yaml.Node) -> Any:
         return {("" if key.tag == "null" else key.value): by_core(value) for key, value in node.value}
     if isinstance(node, yaml.SequenceNode):
         return [by_core(item) for item in node.value]
-    return None if node.tag == "null" else (node.tag.rpartition(":")[2], node.value)
+    is_long = node.tag == "int" and len(re.sub(r"^(?:[-+]|0[ox])", "", node.value)) > LONGEST
+    return None if node.tag == "null" else ("str" if is_long else node.tag.rpartition(":")[2], node.value)
 
 
 def by_ours(value: Any) -> Any:
@@ -158,7 +163,8 @@ def _with_facts(version: Version) -> Version:
         target: parse_weights(target, content_of(data)) for target, data in read(weights_targets(version)).items()
     }
     found = {target: read for target, read in weights.items() if read is not None}
-    return replace(version, facts=Facts(read(text_targets(version)), found))
+    leaks = {local: find_leaks(file.content or b"") for local, file in version.files.items()}
+    return replace(version, facts=Facts(read(text_targets(version)), found, leaks={**version.facts.leaks, **leaks}))
 
 
 def judged(files: list[TreeFile]) -> list[Finding]:

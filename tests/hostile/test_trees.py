@@ -212,6 +212,16 @@ def test_what_git_cannot_read_ends_with_two_and_the_next_step(repository: Path, 
     assert "hint: " in done.err
 
 
+def test_a_thousand_new_versions_of_one_model_are_compared_in_seconds(repository: Path) -> None:
+    version = a_tree(repository, a_version_with(repository))
+    versions = sorted(Entry(f"{'1a' * 28}{number}".encode(), version, "40000") for number in range(1000))
+    commit = a_commit_of(repository, a_folder(repository, b"tiny", *versions))
+    start = time.monotonic()
+    assert call(repository, "validate", "--base", "HEAD~1", "--head", commit).code == 0
+    assert call(repository, "diff", "HEAD~1", commit).code == 0
+    assert time.monotonic() - start < 60
+
+
 @pytest.mark.parametrize("missing", [0, 900])
 def test_ten_thousand_files_are_named_in_seconds(repository: Path, missing: int) -> None:
     empty = an_object(repository, b"")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from registry.diff import FieldChange, FileChange, make_diff, make_fields, make_files, predecessor, refused
+from registry.diff import FieldChange, FileChange, make_diff, make_fields, make_files, predecessors, refused
 from registry.identity import ModelId
 from registry.snapshot import Snapshot, TreeFile, make_snapshot
 from registry.wire import Json, make_request
@@ -129,7 +129,8 @@ def test_the_version_before_is_the_parent_or_the_next_lower_one(
     model: str, parent: str | None, expected: str | None
 ) -> None:
     known = [ModelId("tiny", version) for version in ("0.9", "1.0rc1", "1.0", "1.1", "2.0")]
-    found = predecessor(ModelId("tiny", model), parent, [*known, ModelId("other", "1.0"), ModelId("other", "0.9")])
+    new = ModelId("tiny", model)
+    found = predecessors({new: parent}, [*known, ModelId("other", "1.0"), ModelId("other", "0.9")])[new]
     assert (found.version if found else None) == expected
 
 
