@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import accumulate, islice
@@ -59,7 +59,8 @@ def _is_searched(file: TreeFile) -> bool:
 def load_facts(repository: Repository, snapshot: Snapshot, leaks: Leaks | None = None) -> Snapshot:
     """The snapshot whose versions know what their local files say; `leaks` remembers what it has read before."""
     leaks = leaks or Leaks()
-    texts = {version.id: _local_files(version, text_targets(version)) for version in snapshot.versions.values()}
+    local = {model: _local_files(version) for model, version in snapshot.versions.items()}
+    texts = {m: {t: local[m][t] for t in text_targets(v) if t in local[m]} for m, v in snapshot.versions.items()}
     wanted = [file for files in texts.values() for file in files.values()]
     wanted += (file for version in snapshot.versions.values() for file in leaks.to_read(version))
     contents = repository.contents(wanted)
@@ -68,8 +69,8 @@ def load_facts(repository: Repository, snapshot: Snapshot, leaks: Leaks | None =
         model: replace(
             version,
             facts=Facts(
-                {target: contents[f.path] for target, f in texts[model].items() if f.path in contents},
-                weights.load(_local_files(version, weights_targets(version))),
+                {target: contents[file.path] for target, file in texts[model].items()},
+                weights.load({target: file for target, file in local[model].items() if is_weights(target)}),
                 leaks={**version.facts.leaks, **leaks.find(version, contents)},
             ),
         )
@@ -108,17 +109,15 @@ def weights_targets(version: Version) -> list[str]:
     return [target for target in version.keys("model_files") if is_weights(target)]
 
 
-def _local_files(version: Version, targets: Iterable[str]) -> dict[str, TreeFile]:
-    """The files beside the descriptor that these targets come from; other rules speak of those that are no files."""
-    found = ((target, version.files.get(local)) for target in targets if (local := version.local(target)) is not None)
-    return {
-        target: file
-        for target, file in found
-        if file is not None
-        and file.size <= MAX_TEXT
-        and file.mode not in (SYMLINK, SUBMODULE)
-        and not (file.content is not None and is_lfs_pointer(file.content))
-    }
+def _local_files(version: Version) -> dict[str, TreeFile]:
+    """The files beside the descriptor by target; other rules speak of those that are no files, or too large."""
+    found = ((target, version.files.get(local)) for target, local in version.locals.items())
+    return {target: file for target, file in found if file is not None and _is_read(file)}
+
+
+def _is_read(file: TreeFile) -> bool:
+    is_file = file.size <= MAX_TEXT and file.mode not in (SYMLINK, SUBMODULE)
+    return is_file and not (file.content is not None and is_lfs_pointer(file.content))
 
 
 class _Weights:

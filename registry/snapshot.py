@@ -84,8 +84,12 @@ class Version:
 
     def local(self, target: str) -> str | None:
         """The path beside the descriptor that a target is taken from; None for a remote source."""
-        source = self._sources.get(target)
-        return source[2:] if source is not None and source.startswith("./") else None
+        return self.locals.get(target)
+
+    @cached_property
+    def locals(self) -> Mapping[str, str]:
+        """The paths beside the descriptor by target."""
+        return {target: source[2:] for target, source in self._sources.items() if source.startswith("./")}
 
     @cached_property
     def environments(self) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def _kind_finding(file: TreeFile) -> Finding | None:
 def check_sizes(version: Version, _: Policy) -> Iterator[Finding]:
     """A file beside the descriptor is small enough for git, and the index page for a reader."""
     page = version.text("model_metainfo", "index_page_file")
-    for target, local in _locals(version):
+    for target, local in version.locals.items():
         file = version.files.get(local)
         limit = MAX_INDEX_PAGE if target == page else MAX_LOCAL
         if file is not None and file.size > limit:
@@ -45,7 +45,7 @@ def check_sizes(version: Version, _: Policy) -> Iterator[Finding]:
 
 def check_nothing_is_left_over(version: Version, _: Policy) -> Iterator[Finding]:
     """Each file beside the descriptor is the source of a target; of a removed version nothing is left."""
-    used = {local for _, local in _locals(version)}
+    used = set(version.locals.values())
     if version.node is None or (version.removal is None and not version.keys("model_files")):
         return  # what is wrong with the descriptor is said elsewhere
     for local, file in version.files.items():
@@ -94,7 +94,3 @@ def check_no_twins(judged: Iterable[ModelId], names: Iterable[ModelId], models: 
 def _twin(model: ModelId, own: str, twin: str, models: str) -> Finding:
     message = f"`{own}` and `{twin}` differ only in case, in `-` and `_`, or in Unicode form. Rename one of the two"
     return Place(f"{folder_of(model, models)}/{DESCRIPTOR}").finding("twin", message, found=own)
-
-
-def _locals(version: Version) -> list[tuple[str, str]]:
-    return [(t, local) for t in version.keys("model_files") if (local := version.local(t)) is not None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from registry.checks.keys import Keys, missing_key, unknown_key
@@ -103,8 +104,8 @@ def check_uniqueness(version: Version, _: Policy) -> Iterator[Finding]:
 def check_languages(version: Version, _: Policy) -> Iterator[Finding]:
     """Languages are listed exactly where a type has them, each by a name that means one language."""
     for side in ("input", "output"):
-        types = {_type_meant(text) for _, text in version.texts("model_metainfo", f"{side}_types")}
-        worlds = frozenset(_WORLDS[t] for t in types & _WORLDS.keys())
+        types = frozenset(_type_meant(text) for _, text in version.texts("model_metainfo", f"{side}_types"))
+        worlds = _worlds_of(types)
         languages = version.texts("model_metainfo", f"{side}_languages")
         if types <= set(WORLDLESS) and types and languages:
             message = (
@@ -119,6 +120,11 @@ def check_languages(version: Version, _: Policy) -> Iterator[Finding]:
             yield place.finding("languages-missing", message)
         elif worlds and types <= _TYPES:
             yield from _language_findings(version, f"{side}_languages", worlds)
+
+
+@lru_cache(maxsize=256)
+def _worlds_of(types: frozenset[str]) -> frozenset[World]:
+    return frozenset(_WORLDS[t] for t in types & _WORLDS.keys())
 
 
 def _type_meant(text: str) -> str:

@@ -73,6 +73,8 @@ def check_weights(version: Version, _: Policy) -> Iterator[Finding]:
 def check_shards(version: Version, _: Policy) -> Iterator[Finding]:
     """Each shard of the weights is there, with the tensors that the index places in it."""
     targets = set(version.keys("model_files"))
+    if not any("-of-" in target or target.endswith(INDEX) for target in targets):
+        return
     indexed = {index: _indexed(version, index) for index in _indices(version)}
     for index, shards in indexed.items():
         if shards is None and index in version.facts.texts and index.endswith(f"{SAFETENSORS}{INDEX}"):
