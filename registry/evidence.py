@@ -66,13 +66,12 @@ def load_facts(repository: Repository, snapshot: Snapshot, leaks: Leaks | None =
     contents = repository.contents(wanted)
     weights = _Weights(repository)
     versions = {
-        model: replace(
-            version,
-            facts=Facts(
+        model: version.knowing(
+            Facts(
                 {target: contents[file.path] for target, file in texts[model].items()},
                 weights.load({target: file for target, file in local[model].items() if is_weights(target)}),
                 leaks={**version.facts.leaks, **leaks.find(version, contents)},
-            ),
+            )
         )
         for model, version in snapshot.versions.items()
     }
@@ -91,8 +90,7 @@ def add_facts(version: Version, more: Facts) -> Version:
     """The version that knows this too."""
     known = version.facts
     texts, weights = {**known.texts, **more.texts}, {**known.weights, **more.weights}
-    facts = replace(known, texts=texts, weights=weights, answers={**known.answers, **more.answers})
-    return replace(version, facts=facts)
+    return version.knowing(replace(known, texts=texts, weights=weights, answers={**known.answers, **more.answers}))
 
 
 def text_targets(version: Version) -> list[str]:

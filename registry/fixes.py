@@ -88,7 +88,7 @@ class _Places(NamedTuple):
             if isinstance(node.value, dict):
                 for name, entry in node.value.items():
                     keys[entry.key.line, entry.key.column] = (*path, name)
-                    waiting.append(((*path, name), entry.node))
+                    waiting.append(((*path, name), entry))
                 continue
             values[node.line, node.column] = path
             if isinstance(node.value, list):

@@ -134,15 +134,14 @@ def _is_in(path: str, folders: Sequence[str]) -> bool:
 def _divided(files: Iterable[TreeFile], models: str, most: int) -> Iterator[list[TreeFile]]:
     """The files in parts of about `most` that hold versions whole."""
     part: list[TreeFile] = []
-    size, last = 0, None
+    size = 0
     for file in files:
-        model = model_of(file.path, models)
-        if (len(part) >= most or size >= _PART_BYTES) and model != last:
+        is_full = len(part) >= most or size >= _PART_BYTES
+        if is_full and model_of(file.path, models) != model_of(part[-1].path, models):
             yield part
             part, size = [], 0
         part.append(file)
         size += file.size
-        last = model
     if part:
         yield part
 

@@ -9,7 +9,7 @@ _LONE_RETURN = re.compile(r"\r(?!\n)")
 
 def with_line_feeds(text: str) -> str:
     """The text whose lines all end with a line feed; no character moves."""
-    return _LONE_RETURN.sub("\n", text)
+    return _LONE_RETURN.sub("\n", text) if "\r" in text else text
 
 
 def place_at(text: str, index: int) -> tuple[int, int]:

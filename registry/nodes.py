@@ -9,7 +9,8 @@ from typing import Any
 from registry.finding import Place
 
 _NULL = {"", "~", "null", "Null", "NULL"}
-BEGINNINGS = frozenset(["", *"~nNtTfF+-.0123456789"])  # of all that could be more than text
+_NUMBERS = frozenset("+-.0123456789")  # what numbers begin with
+BEGINNINGS = _NUMBERS | {"", *"~nNtTfF"}  # what all begins with that could be more than text
 _BOOLS = {word: word.lower() == "true" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}
 _INT = re.compile(r"[-+]?[0-9]{1,100}")  # longer ones stay text: no field of ours wants them
 _OCTAL = re.compile(r"0o[0-7]{1,100}")
@@ -63,20 +64,25 @@ class Node:
 
 
 @dataclass(slots=True)
-class Entry:
-    """A key of a mapping with its own place, and the node it names."""
+class Entry(Node):
+    """A node under a key of a mapping."""
 
-    key: Node
-    node: Node
+    key_event: Any = None
+
+    @property
+    def key(self) -> Node:
+        """The key, which has a place of its own."""
+        return Node(getattr(self.key_event, "value", None), self.key_event)
 
 
 def to_value(node: Node) -> Any:
     """The node without places: dict, list, str, Plain or None."""
-    if isinstance(node.value, dict):
-        return {key: to_value(entry.node) for key, entry in node.value.items()}
-    if isinstance(node.value, list):
-        return [to_value(item) for item in node.value]
-    return node.value
+    value = node.value
+    if type(value) is dict:
+        return {key: to_value(entry) for key, entry in value.items()}
+    if type(value) is list:
+        return [to_value(item) for item in value]
+    return value
 
 
 def place_of(root: Node, path: str, keys: tuple[str | int, ...], *, at_key: bool = False) -> Place:
@@ -88,7 +94,7 @@ def place_of(root: Node, path: str, keys: tuple[str | int, ...], *, at_key: bool
     for key in keys:
         if isinstance(node.value, dict) and key in node.value:
             entry = node.value[key]
-            node, key_node = entry.node, entry.key
+            node, key_node = entry, entry.key
         elif isinstance(node.value, list) and isinstance(key, int) and key < len(node.value):
             node = key_node = node.value[key]
         else:
@@ -104,6 +110,8 @@ def parse_scalar(text: str) -> str | None:
         return None
     if text in _BOOLS:
         return Plain(text, _BOOLS[text])
+    if text[0] not in _NUMBERS:
+        return text
     if _INT.fullmatch(text):
         return Plain(text, int(text))
     if _OCTAL.fullmatch(text):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
 from typing import TypeVar
 
 from registry.errors import RegistryError
@@ -27,8 +29,7 @@ def map_shares(work: Callable[[Share], Result], shares: Iterable[Share]) -> Iter
     if len(first) < 2 or cores == 1:
         yield from map(work, chain(first, remaining))
         return
-    # New processes, not copies of this one: a copy made while another thread holds a lock never gets it.
-    pool = ProcessPoolExecutor(cores, get_context("spawn"), initializer=_prepare)
+    pool = ProcessPoolExecutor(cores, get_context(_way()), initializer=_prepare)
     try:
         yield from _results(pool, work, chain(first, remaining), 2 * cores)
     except BrokenProcessPool as error:
@@ -48,6 +49,15 @@ def _results(
             yield waiting.popleft().result()
     while waiting:
         yield waiting.popleft().result()
+
+
+def _way() -> str:
+    """How processes begin: as copies of this one, which need not load anything anew, where that is safe.
+
+    A copy made while another thread holds a lock never gets it.
+    """
+    is_alone = threading.active_count() == 1 and "fork" in get_all_start_methods() and sys.platform == "linux"
+    return "fork" if is_alone else "spawn"
 
 
 def _prepare() -> None:

@@ -184,9 +184,9 @@ class Repository:
 
     def read(self, files: Iterable[TreeFile]) -> list[TreeFile]:
         """The same files, with the content of descriptors and of what is small enough to be a pointer."""
-        listed = list(files)
-        in_git = self._contents([file for file in listed if file.oid and _is_read(file)])
-        return [TreeFile(*f[:4], self._content(f, in_git)) if _is_read(f) else f for f in listed]
+        wanted = set(filter(_is_read, listed := list(files)))
+        in_git = self._contents([file for file in wanted if file.oid])
+        return [TreeFile(*f[:4], self._content(f, in_git)) if f in wanted else f for f in listed]
 
     def bytes_of(self, file: TreeFile) -> Iterator[bytes]:
         """The bytes of a file of a snapshot, in chunks: from git, or from the working tree."""

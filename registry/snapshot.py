@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -46,6 +47,12 @@ class Version:
     findings: tuple[Finding, ...] = ()  # of the writing
     facts: Facts = field(default_factory=Facts, repr=False)  # what the files say, where they were read
 
+    def knowing(self, facts: Facts) -> Version:
+        """The same version with these facts; what was looked up of it stays known."""
+        version = copy(self)
+        version.__dict__["facts"] = facts
+        return version
+
     def place(self, *keys: str | int, at_key: bool = False) -> Place:
         """Where the value at `keys` (or its key) stands; the nearest node above it where there is none."""
         if self.node is None:
@@ -80,7 +87,7 @@ class Version:
 
     def source(self, target: str) -> str | None:
         """Where a target's bytes come from, in the short form or the long one."""
-        return self._sources.get(target)
+        return self.sources.get(target)
 
     def local(self, target: str) -> str | None:
         """The path beside the descriptor that a target is taken from; None for a remote source."""
@@ -89,7 +96,7 @@ class Version:
     @cached_property
     def locals(self) -> Mapping[str, str]:
         """The paths beside the descriptor by target."""
-        return {target: source[2:] for target, source in self._sources.items() if source.startswith("./")}
+        return {target: source[2:] for target, source in self.sources.items() if source.startswith("./")}
 
     @cached_property
     def environments(self) -> tuple[str, ...]:
@@ -97,10 +104,10 @@ class Version:
         return tuple(key for key in ENVIRONMENTS if self._at(("model_config", key)) is not None)
 
     @cached_property
-    def _sources(self) -> Mapping[str, str]:
-        """By target; kept, because many rules ask for each."""
+    def sources(self) -> Mapping[str, str]:
+        """Where the bytes come from by target; kept, because many rules ask for each."""
         files = self._at(("model_files",))
-        found = ((target, _source(entry.node.value)) for target, entry in files.items()) if type(files) is dict else ()
+        found = ((target, _source(entry.value)) for target, entry in files.items()) if type(files) is dict else ()
         return {target: source for target, source in found if source is not None}
 
     def _at(self, keys: tuple[str, ...]) -> Any:
@@ -108,13 +115,13 @@ class Version:
         for key in keys:
             if type(value) is not dict or (entry := value.get(key)) is None:
                 return None
-            value = entry.node.value
+            value = entry.value
         return value
 
 
 def _source(file: Any) -> str | None:
     if type(file) is dict:
-        file = file["source"].node.value if "source" in file else None
+        file = file["source"].value if "source" in file else None
     return str(file) if isinstance(file, str) and file else None
 
 

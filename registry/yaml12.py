@@ -20,6 +20,7 @@ MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
 MAX_KEY = 1024  # characters: what YAML allows for a key without `?`; each finding below a key repeats it
 
+_MARKERS = tuple(mark * 7 for mark in "<=>|")
 _CONFLICT = re.compile(r"^(?:(?:<{7}|>{7}|\|{7})(?: |\r?$)|={7}\r?$)", re.MULTILINE)
 _TABBED = re.compile(r"^[ ]*(?=\t[ \t]*[^ \t\r\n])", re.MULTILINE)
 _BOM = "\ufeff"
@@ -40,6 +41,10 @@ class _Reader:
     def report(self, rule: str, event: Any, message: str) -> None:
         mark = event.start_mark
         self.findings.append(Place(self.path, mark.line + 1, mark.column + 1).finding(rule, message))
+
+    def check_depth(self, event: Any, depth: int) -> None:
+        if depth > MAX_DEPTH:
+            self.stop("too-deep", event, f"nests deeper than {MAX_DEPTH} levels. Flatten it")
 
     def stop(self, rule: str, event: Any, message: str) -> NoReturn:
         self.report(rule, event, message)
@@ -105,10 +110,11 @@ def _byte_order_mark(path: str) -> Finding:
 
 
 def _character_findings(path: str, text: str) -> Iterator[Finding]:
-    for match in islice(UNPRINTABLE.finditer(text), _MOST):
+    is_plain = text.isascii() and text.replace("\n", "").isprintable()  # seen faster than the place of what is not
+    for match in () if is_plain else islice(UNPRINTABLE.finditer(text), _MOST):
         message = f"U+{ord(match.group()):04X} is a control or bidirectional character. Take it out"
         yield _at(path, text, match.start()).finding("control-character", message)
-    has_marker = any(marker * 7 in text for marker in "<=>|")  # found faster than its place in a line
+    has_marker = any(marker in text for marker in _MARKERS)  # found faster than its place in a line
     for match in islice(_CONFLICT.finditer(text), _MOST) if has_marker else ():
         message = f"`{match.group().strip()}` is left of a merge. Keep one side and take the markers out"
         yield _at(path, text, match.start()).finding("conflict-marker", message)
@@ -182,29 +188,37 @@ def _build(reader: _Reader, parser: Any) -> Node | None:
 
     roots: list[Node] = []
     parent: Any = roots  # the innermost open collection: a list, or a dict whose key may wait for its value
-    key: Node | None = None
-    outer: list[tuple[Any, Node | None]] = []  # the same of the collections around it
+    key, name = None, None  # the key's event, and what it says
+    outer: list[tuple[Any, Any, Any]] = []  # the same of the collections around it
     scalar, mapping, get_event = yaml.ScalarEvent, yaml.MappingStartEvent, parser.get_event
     nodes, ends = (scalar, mapping, yaml.SequenceStartEvent), (yaml.MappingEndEvent, yaml.SequenceEndEvent)
     while (kind := type(event := get_event())) is not yaml.StreamEndEvent:
-        if kind in ends:
-            parent, key = outer.pop()
-        elif kind in nodes:
+        if kind in nodes:
             if event.anchor is not None or event.tag is not None:
                 _refuse(reader, event)
-            node = Node(_value(reader, event) if kind is scalar else {} if kind is mapping else [], event)
+            value: Any = (
+                ({} if kind is mapping else [])
+                if kind is not scalar
+                else event.value
+                if event.implicit[0] and event.value[:1] not in BEGINNINGS
+                else _value(reader, event)
+            )
             if type(parent) is list:
-                parent.append(node)
+                parent.append(Node(value, event))
             elif key is None:
-                key = node
+                key, name = event, value
             else:
-                _enter(reader, parent, key, node)
-                key = None
+                entry, key = Entry(value, event, key), None
+                if type(name) is str and name not in parent and name != "<<" and len(name) <= MAX_KEY:
+                    parent[name] = entry
+                else:
+                    _enter(reader, parent, name, entry)
             if kind is not scalar:
-                outer.append((parent, key))
-                parent, key = node.value, None
-                if len(outer) > MAX_DEPTH:
-                    reader.stop("too-deep", event, f"nests deeper than {MAX_DEPTH} levels. Flatten it")
+                outer.append((parent, key, name))
+                parent, key = value, None
+                reader.check_depth(event, len(outer))
+        elif kind in ends:
+            parent, key, name = outer.pop()
         elif kind is yaml.AliasEvent or (kind is yaml.DocumentStartEvent and roots):
             _refuse(reader, event)
     return roots[0] if roots else None
@@ -228,7 +242,7 @@ def _value(reader: _Reader, event: Any) -> str | None:
     if not text and event.start_mark.index == len(reader.text):
         event.start_mark = event.end_mark = _end_of(reader.text)
     if event.implicit[0]:
-        return parse_scalar(text) if text[:1] in BEGINNINGS else text
+        return parse_scalar(text)
     if event.style in "|>":
         reader.blocks.append(range(event.start_mark.line + 2, event.end_mark.line + 2))
     elif event.style == '"' and (hidden := _escaped(reader, event)):
@@ -251,32 +265,32 @@ def _escaped(reader: _Reader, event: Any) -> re.Match[str] | None:
     return None if is_visible else hidden
 
 
-def _enter(reader: _Reader, mapping: dict[str, Entry], key: Node, node: Node) -> None:
+def _enter(reader: _Reader, mapping: dict[str, Entry], name: Any, entry: Entry) -> None:
     """Put a value under its key; the first of two stays."""
-    name = key.value
-    if type(name) is not str or name == "<<" or len(name) > MAX_KEY:
-        name = _key_name(reader, key)
+    name = _key_name(reader, name, entry)
     if name is None:
         return
     if name in mapping:
         message = f"`{name}` stands here and in line {mapping[name].key.line}. Keep one of the two"
-        place = Place(reader.path, key.line, key.column, name)
-        reader.findings.append(place.finding("duplicate-key", message, found=name))
+        reader.findings.append(_at_key(reader, entry, name).finding("duplicate-key", message, found=name))
     else:
-        mapping[name] = Entry(key, node)
+        mapping[name] = entry
 
 
-def _key_name(reader: _Reader, key: Node) -> str | None:
-    if isinstance(key.value, str):
-        if len(key.value) > MAX_KEY:
-            message = f"a key has {len(key.value):,} characters; at most {MAX_KEY:,} are read. Shorten it"
-            reader.stop("wrong-value", key.event, message)
-        if key.value == "<<":
-            place = Place(reader.path, key.line, key.column)
-            reader.findings.append(place.finding("anchor", "`<<` is a merge key. Write the keys out"))
-        return str(key.value)
-    if key.value is None:
+def _key_name(reader: _Reader, name: Any, entry: Entry) -> str | None:
+    if isinstance(name, str):
+        if len(name) > MAX_KEY:
+            message = f"a key has {len(name):,} characters; at most {MAX_KEY:,} are read. Shorten it"
+            reader.stop("wrong-value", entry.key_event, message)
+        if name == "<<":
+            reader.findings.append(_at_key(reader, entry).finding("anchor", "`<<` is a merge key. Write the keys out"))
+        return str(name)
+    if name is None:
         return ""
-    place = Place(reader.path, key.line, key.column)
-    reader.findings.append(place.finding("wrong-type", "a list or mapping is used as a key. Use text"))
+    message = "a list or mapping is used as a key. Use text"
+    reader.findings.append(_at_key(reader, entry).finding("wrong-type", message))
     return None
+
+
+def _at_key(reader: _Reader, entry: Entry, name: str = "") -> Place:
+    return Place(reader.path, entry.key.line, entry.key.column, name)

@@ -90,8 +90,8 @@ def conda_problem(data: bytes) -> Problem | None:
         has_more = any(finding.rule == "anchor" for finding in findings)  # a merge key brings what stands elsewhere
         missing = "the file has no `dependencies`. Add them as a list"
         return None if has_more else Problem(root.line, root.column, missing)
-    if not isinstance(entry.node.value, list):
-        return Problem(entry.node.line, entry.node.column, "`dependencies` are not a list. Begin each with `- `")
+    if not isinstance(entry.value, list):
+        return Problem(entry.line, entry.column, "`dependencies` are not a list. Begin each with `- `")
     return None
 
 

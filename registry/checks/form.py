@@ -75,6 +75,8 @@ def _target_message(target: str, folded: Mapping[str, str]) -> str | None:
 
 
 def _folder_that_is_a_file(target: str, folded: Mapping[str, str]) -> str | None:
+    if "/" not in target:
+        return None
     parts = target.casefold().split("/")
     return next((folded[p] for i in range(1, len(parts)) if (p := "/".join(parts[:i])) in folded), None)
 
@@ -88,13 +90,21 @@ def check_environments(version: Version, _: Policy) -> Iterator[Finding]:
             yield version.place("model_config", key, at_key=True).finding("environment-missing", message)
 
 
+_SETS = (
+    *(("model_metainfo", key) for key in ("input_types", "output_types", "images")),
+    *(("model_metainfo", key) for key in ("input_languages", "output_languages")),
+    ("private_packages",),
+)
+
+
 def check_uniqueness(version: Version, _: Policy) -> Iterator[Finding]:
     """No type, language, image or package is listed twice."""
-    lists = [("model_metainfo", key) for key in ("input_types", "output_types", "images")]
-    lists += [("model_metainfo", key) for key in ("input_languages", "output_languages")]
-    for keys in (*lists, ("private_packages",)):
+    for keys in _SETS:
+        items = version.texts(*keys)
+        if len({item for _, item in items}) == len(items):
+            continue
         seen: set[str] = set()
-        for index, item in version.texts(*keys):
+        for index, item in items:
             if item in seen:
                 message = f"`{item}` is listed twice. Take one out"
                 yield version.place(*keys, index).finding("wrong-value", message, found=item)
@@ -104,7 +114,7 @@ def check_uniqueness(version: Version, _: Policy) -> Iterator[Finding]:
 def check_languages(version: Version, _: Policy) -> Iterator[Finding]:
     """Languages are listed exactly where a type has them, each by a name that means one language."""
     for side in ("input", "output"):
-        types = frozenset(_type_meant(text) for _, text in version.texts("model_metainfo", f"{side}_types"))
+        types = _types_meant(tuple(text for _, text in version.texts("model_metainfo", f"{side}_types")))
         worlds = _worlds_of(types)
         languages = version.texts("model_metainfo", f"{side}_languages")
         if types <= set(WORLDLESS) and types and languages:
@@ -119,7 +129,7 @@ def check_languages(version: Version, _: Policy) -> Iterator[Finding]:
             place = version.place("model_metainfo", f"{side}_languages" if is_empty else f"{side}_types")
             yield place.finding("languages-missing", message)
         elif worlds and types <= _TYPES:
-            yield from _language_findings(version, f"{side}_languages", worlds)
+            yield from _language_findings(version, f"{side}_languages", languages, worlds)
 
 
 @lru_cache(maxsize=256)
@@ -127,12 +137,15 @@ def _worlds_of(types: frozenset[str]) -> frozenset[World]:
     return frozenset(_WORLDS[t] for t in types & _WORLDS.keys())
 
 
-def _type_meant(text: str) -> str:
-    return text if text in _TYPES else guess(text, _TYPES).sure or text
+@lru_cache(maxsize=256)
+def _types_meant(texts: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(text if text in _TYPES else guess(text, _TYPES).sure or text for text in texts)
 
 
-def _language_findings(version: Version, key: str, worlds: frozenset[World]) -> Iterator[Finding]:
-    for index, name in version.texts("model_metainfo", key):
+def _language_findings(
+    version: Version, key: str, languages: list[tuple[int, str]], worlds: frozenset[World]
+) -> Iterator[Finding]:
+    for index, name in languages:
         reading = read_language(name, worlds)
         if reading.problem is not None:
             place = version.place("model_metainfo", key, index)

@@ -36,14 +36,14 @@ def check_names(version: Version, _: Policy) -> Iterator[Finding]:
     for key, script in _scripts(version):
         file = script.rpartition("/")[2]
         stem = file.removesuffix(".py")
-        place = version.place("model_config", key, "entry_script")
         if file == _RESERVED:
             message = f"`{file}` is the name of the platform's own script. Rename it, to `inference.py` for example"
-            yield place.finding("script-name", message, found=script)
+            yield version.place("model_config", key, "entry_script").finding("script-name", message, found=script)
         elif file.lower().endswith(".py") and (stem == file or not _is_module(stem)):
             better = re.sub(r"\W", "_", file[:-3])
             advice = f"Rename it to `{better}.py`" if _is_module(better) else "Use letters, digits and `_`"
-            yield place.finding("script-name", f"`{file}` is not the name of a Python module. {advice}", found=script)
+            message = f"`{file}` is not the name of a Python module. {advice}"
+            yield version.place("model_config", key, "entry_script").finding("script-name", message, found=script)
 
 
 def check_syntax(version: Version, _: Policy) -> Iterator[Finding]:

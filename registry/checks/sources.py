@@ -24,9 +24,8 @@ _NO_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 def check_sources(version: Version, policy: Policy) -> Iterator[Finding]:
     """Each source is `./file`, or a URL on the allow-list without credentials."""
-    for target in version.keys("model_files"):
-        source = version.source(target)
-        if source is not None and (found := _look(source, policy)):
+    for target, source in version.sources.items():
+        if found := _look(source, policy):
             rule, message, fix = found
             shown = None if rule == "source-credentials" else source
             yield source_place(version, target).finding(rule, message, found=shown, fix=fix)
@@ -55,8 +54,7 @@ def _look(source: str, policy: Policy) -> tuple[str, str, str | None] | None:
 
 def check_pins(version: Version, policy: Policy) -> Iterator[Finding]:
     """Each remote source has `sha256` and `size`."""
-    for target in version.keys("model_files") if policy.pins != "off" else ():
-        source = version.source(target) or ""
+    for target, source in version.sources.items() if policy.pins != "off" else ():
         is_remote = "://" in source and not source.startswith("./")
         if is_remote and not all(version.text("model_files", target, pin) for pin in ("sha256", "size")):
             message = (

@@ -85,7 +85,7 @@ def _end_of_previous(text: str, parent: Node, start: int) -> int:
 
 def _pair(text: str, entry: Entry, *, in_flow: bool) -> str | None:
     """A key and its value on one line; None where they need more."""
-    value = _on_one_line(text, entry.node, in_flow=in_flow)
+    value = _on_one_line(text, entry, in_flow=in_flow)
     return None if value is None else f"{text[entry.key.start : entry.key.end]}: {value}"
 
 
@@ -162,8 +162,8 @@ def _start_of_comments(text: str, entry: Entry) -> int:
 
 def _comments_in(text: str, entry: Entry, out: Splice) -> str:
     """The comments before, within and behind the value of an entry that is taken out, on one line."""
-    key, node = entry.key, entry.node
-    is_block = text[node.start : node.start + 1] in ("|", ">")
-    parts = [(key.end, node.start), (node.start, end_of_line(text, node.start) if is_block else node.start)]
+    start = entry.start
+    is_block = text[start : start + 1] in ("|", ">")
+    parts = [(entry.key.end, start), (start, end_of_line(text, start) if is_block else start)]
     found = [_COMMENT.search(text, *part) for part in (*parts, (end_of_entry(text, entry), out.end))]
     return "  ".join(comment.group().strip() for comment in found if comment)

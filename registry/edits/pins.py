@@ -27,11 +27,11 @@ _A_WORD = re.compile(r"[0-9a-f]*[a-df][0-9a-f]*")  # without such a letter, digi
 
 def make_pin_splices(text: str, root: Node, pins: Mapping[str, Digest]) -> list[Splice]:
     """What writes the pins of these targets, which have a source, into the text that `root` was read from."""
-    files = root.value["model_files"].node
+    files = root.value["model_files"]
     quote = quote_of(text, files) if is_flow(text, files) else ""
     splices: list[Splice] = []
     for target, pin in pins.items():
-        node = files.value[target].node
+        node = files.value[target]
         is_long = isinstance(node.value, dict)
         splices += _pin_long_form(text, node, pin) if is_long else _pin_short_form(text, node, pin, quote)
     return splices
@@ -75,12 +75,12 @@ def _pin_short_form(text: str, node: Node, pin: Digest, quote: str) -> Iterator[
 def _pin_long_form(text: str, node: Node, pin: Digest) -> Iterator[Splice]:
     """Each pin is written over the one that is there, or behind the source; the size behind a digest."""
     entries, quote = node.value, quote_of(text, node)
-    anchor, missing = entries["source"].node, []
+    anchor, missing = entries["source"], []
     for key in Digest._fields:
         if key not in entries:
             missing.append(_pair(pin, key, quote))
             continue
-        there = entries[key].node
+        there = entries[key]
         if there.value is None:
             yield _fill(text, entries[key], _value(pin, key, quote))
         elif not _says(there.value, getattr(pin, key)):
@@ -104,11 +104,11 @@ def _insert(text: str, mapping: Node, anchor: Node, pairs: list[str]) -> Splice:
 
 def _fill(text: str, entry: Entry, value: str) -> Splice:
     """A value for a key that has none, or whose value is a word for nothing."""
-    key, node = entry.key, entry.node
-    if node.end > node.start:
-        return Splice(node.start, node.end, value)
-    colon = text.find(":", key.end, node.end)
-    return Splice(key.end, key.end, f": {value}") if colon < 0 else Splice(colon + 1, colon + 1, f" {value}")
+    if entry.end > entry.start:
+        return Splice(entry.start, entry.end, value)
+    end = entry.key.end
+    colon = text.find(":", end, entry.end)
+    return Splice(end, end, f": {value}") if colon < 0 else Splice(colon + 1, colon + 1, f" {value}")
 
 
 def _replace(text: str, node: Node, pin: Digest, key: str) -> Iterator[Splice]:

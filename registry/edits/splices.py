@@ -37,8 +37,7 @@ def apply_splices(text: str, splices: Iterable[Splice]) -> str:
 def node_at(root: Node, keys: Keys) -> Node:
     """The node at `keys`, which is there."""
     for key in keys:
-        found = root.value[key]
-        root = found.node if isinstance(found, Entry) else found
+        root = root.value[key]
     return root
 
 
@@ -74,9 +73,9 @@ def end_of(text: str, node: Node) -> int:
 
 def end_of_entry(text: str, entry: Entry) -> int:
     """The place behind a key and its value, which may be missing."""
-    if isinstance(entry.node.value, dict | list) or entry.node.end > entry.node.start:
-        return end_of(text, entry.node)
-    colon = text.find(":", entry.key.end, entry.node.end)
+    if isinstance(entry.value, dict | list) or entry.end > entry.start:
+        return end_of(text, entry)
+    colon = text.find(":", entry.key.end, entry.end)
     return entry.key.end if colon < 0 else colon + 1
 
 

@@ -234,7 +234,7 @@ def _drop(value: Any, keys: tuple[int | str, ...]) -> None:
 def _node(value: Any) -> Node:
     """The value as rules see a descriptor; a body has no lines."""
     if isinstance(value, dict):
-        return Node({key: Entry(Node(key), _node(item)) for key, item in value.items()})
+        return Node({key: Entry(_node(item).value) for key, item in value.items()})
     return Node([_node(item) for item in value] if isinstance(value, list) else value)
 
 
