@@ -78,7 +78,7 @@ class Version:
     def texts(self, *keys: str) -> list[tuple[int, str]]:
         """The texts in the list at `keys`, each with its index."""
         found = self._at(keys)
-        items = enumerate(found) if isinstance(found, list) else ()
+        items = enumerate(found) if type(found) is list else ()
         return [(index, str(item.value)) for index, item in items if isinstance(item.value, str)]
 
     def has(self, *keys: str) -> bool:
