@@ -17,7 +17,8 @@ from registry.identity import model_of
 from registry.judging import Scope, judge
 from registry.policy import Policy
 from registry.repository import Repository
-from registry.snapshot import DESCRIPTOR, Snapshot, TreeFile, Version, parse_version
+from registry.snapshot import Snapshot, Version, parse_version
+from registry.tree import DESCRIPTOR, TreeFile
 from registry.writing import read_file, write_file
 from registry.yaml12 import MAX_BYTES
 
