@@ -8,7 +8,7 @@ from registry.repository import Repository
 
 def load_changes(repository: Repository, models: str, base: str, head: str) -> list[Change]:
     """What differs for a reader of the models between two commits."""
-    touched = repository.difference(base, head, models)
+    touched = set(repository.difference(base, head, models))
     before = repository.snapshot(base, models, touched)
     new = {model.name for model in touched - set(before.versions)}
     siblings = set(repository.names(head, models, new))

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from registry.digests import Digest
 from registry.identity import ModelId
 from registry.repository import Repository
-from registry.snapshot import SUBMODULE, SYMLINK, Version
+from registry.snapshot import Version
+from registry.tree import SUBMODULE, SYMLINK
 from registry.wire import Json, make_request, without_query
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Iterator
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from registry.errors import EndpointError
 from registry.identity import ModelId
-from registry.web import PATIENT, NotJsonError, Patience, Response, Session, WebError, cause_of, make_session, redact
-from registry.wire import Json, model_path
+from registry.limiter import Limiters
+from registry.web import PATIENT, Patience, Session, WebError, cause_of, make_session, read_whole, redact
+from registry.wire import API, Json, model_path
 
 _NOT_OFFERED = (405, 501)
+_MOST = 64 * 1024 * 1024  # bytes of an answer
+_PAGE = 1000  # versions in one answer: the most that the API gives
 _POLL_SECONDS, _POLLS = 1.0, 600
 
 
@@ -20,6 +26,8 @@ class Answer(NamedTuple):
     status: int
     body: Json
     may_differ: bool = False  # for somebody with other credentials, as `WWW-Authenticate` says beside any status
+    items: list[Json] | None = None  # where there was an array of objects
+    next: str = ""  # path and query of the next page
 
     @property
     def said(self) -> str:
@@ -41,9 +49,10 @@ class Endpoint:
 
     def __init__(self, url: str, token: str | None, *, patience: Patience = PATIENT) -> None:
         self.url = url.rstrip("/")
+        limiters = Limiters()
         self._timeout = patience.timeout
-        self._session = make_session(public_only=False, patience=patience)
-        self._once = make_session(public_only=False, patience=patience._replace(retries=0))
+        self._session = make_session(public_only=False, patience=patience, limiters=limiters)
+        self._once = make_session(public_only=False, patience=patience._replace(retries=0), limiters=limiters)
         for session in (self._session, self._once) if token else ():
             session.headers["Authorization"] = f"Bearer {token}"
 
@@ -62,6 +71,20 @@ class Endpoint:
             hint = "check that `endpoint` or REGISTRY_ENDPOINT is a registration API; then run again"
             raise EndpointError(f"{model}: the endpoint answers 200 without a record", hint=hint)
         return answer
+
+    def names(self) -> Iterator[ModelId] | None:
+        """Every version that the endpoint shows, in whatever state; None where it does not list them."""
+        first = self._call("GET", f"{API}/models?limit={_PAGE}")
+        return self._pages(first) if first.status == 200 and first.items is not None else None
+
+    def _pages(self, first: Answer) -> Iterator[ModelId]:
+        answer: Answer | None = first
+        for state in ("", "withdrawn"):  # which are listed only on request
+            if state:
+                answer = self._call("GET", f"{API}/models?limit={_PAGE}&state={state}")
+            while answer is not None:
+                yield from (ModelId(str(item.get("name")), str(item.get("version"))) for item in answer.items or ())
+                answer = self._call("GET", answer.next) if answer.next.startswith(f"{API}/models?") else None
 
     def put(self, model: ModelId, body: Json, *, once: bool) -> Answer:
         """Register; any 2xx is accepted, 409 is the caller's to judge, who may want it sent no more than once."""
@@ -103,12 +126,18 @@ class Endpoint:
     def _call(self, method: str, path: str, body: Json | None = None, session: Session | None = None) -> Answer:
         try:
             response = (session or self._session).request(
-                method, self.url + path, json=body, timeout=self._timeout, allow_redirects=False
+                method, self.url + path, json=body, timeout=self._timeout, allow_redirects=False, stream=True
             )
+            found = _json(read_whole(response, most=_MOST))
         except WebError as error:
             hint = "check `endpoint` in [tool.registry] or REGISTRY_ENDPOINT, and whether it runs; then run again"
             raise EndpointError(f"{method} {self.url}{path}: no answer: {cause_of(error)}", hint=hint) from error
-        return Answer(response.status_code, _json(response), "WWW-Authenticate" in response.headers)
+        may_differ = "WWW-Authenticate" in response.headers
+        if not isinstance(found, list):
+            return Answer(response.status_code, found if isinstance(found, dict) else {}, may_differ)
+        following = urlsplit(response.links.get("next", {}).get("url", ""))
+        items = [item for item in found if isinstance(item, dict)]
+        return Answer(response.status_code, {}, may_differ, items, f"{following.path}?{following.query}")
 
     def _expect(self, answer: Answer, model: ModelId, statuses: Any) -> Answer:
         if answer.status in statuses:
@@ -133,9 +162,8 @@ def _is_record(body: Json) -> bool:
     )
 
 
-def _json(response: Response) -> Json:
+def _json(body: bytes) -> Any:
     try:
-        body = response.json()
-    except NotJsonError:
-        return {}
-    return body if isinstance(body, dict) else {}
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None

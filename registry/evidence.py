@@ -11,7 +11,8 @@ from itertools import accumulate, islice
 from registry.facts import Content, Facts, Weights
 from registry.leaks import Leak, find_leaks
 from registry.repository import Repository
-from registry.snapshot import SUBMODULE, SYMLINK, Snapshot, TreeFile, Version
+from registry.snapshot import Snapshot, Version
+from registry.tree import SUBMODULE, SYMLINK, TreeFile
 from registry.weights import INDEX, is_safetensors, is_weights, parse_weights
 from registry.yaml12 import is_lfs_pointer
 

@@ -17,9 +17,9 @@ from registry.identity import model_of
 from registry.judging import Scope, judge
 from registry.policy import Policy
 from registry.repository import Repository
-from registry.snapshot import DESCRIPTOR, Snapshot, TreeFile, Version, parse_version
+from registry.snapshot import Snapshot, Version, parse_version
+from registry.tree import DESCRIPTOR, MAX_BYTES, TreeFile
 from registry.writing import read_file, write_file
-from registry.yaml12 import MAX_BYTES
 
 _MOST_ROUNDS = 20  # one fix may bring the next finding to light
 

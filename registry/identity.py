@@ -140,6 +140,11 @@ def unit_of(path: str, models: str) -> Unit:
     return model_of(path, models) or path
 
 
+def version_at(folder: str, models: str) -> ModelId | None:
+    """The version whose folder this is; None for any other."""
+    return model_of(f"{folder}/", models) if folder.count("/") == models.count("/") + 2 else None
+
+
 def folder_of(model: ModelId, models: str) -> str:
     """`models/<name>/<version>`."""
     return f"{models}/{model.name}/{model.version}"

@@ -21,7 +21,8 @@ from registry.naming import judge_names, states_of
 from registry.parallel import map_shares
 from registry.policy import Policy
 from registry.repository import Repository
-from registry.snapshot import Snapshot, TreeFile, Version, make_snapshot
+from registry.snapshot import Snapshot, Version, make_snapshot
+from registry.tree import TreeFile
 
 _Columns = tuple[tuple[Any, ...], ...]  # of TreeFile: all paths, all modes, …
 _SHARE = 2000  # files: much work beside what it costs to hand them to another process

@@ -6,9 +6,8 @@ import hashlib
 import json
 import os
 import re
-import socket
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
@@ -23,7 +22,8 @@ FORMAT = 1
 LOCK = ".registry/lock"
 STATE = ".registry/state.json"
 MARGIN = 20.0  # seconds of lease without which nothing is sent
-_RECEIPT = re.compile(r"/(\d{1,9})\.json")
+RECEIPTS = ".registry/receipts/"
+_RECEIPT = re.compile(re.escape(RECEIPTS) + r"([^/]+)/([^/]+)/([1-9]\d{0,8})\.json")
 
 Clock = Callable[[], datetime]
 
@@ -37,6 +37,7 @@ class State:
     storage: str
     endpoint: str  # its URL, or `embedded`
     instance: str = ""  # which database answered there; empty where the endpoint does not say
+    versions: int | None = None  # that the commit holds; None: written before this was kept
     counts: Mapping[str, int] = field(default_factory=dict)
     pending: Mapping[str, str] = field(default_factory=dict)  # model → since when
     generation: int = 0
@@ -62,7 +63,7 @@ class Receipt:
     time: str  # ISO 8601, UTC
     generation: int
     merge_commit: str | None = None
-    pull_request: str | None = None
+    pull_request: int | None = None
     run: str | None = None  # URL of the run
     format: int = FORMAT
     digest: str = ""  # sha256 of the stored receipt; not stored in it
@@ -111,10 +112,10 @@ class Ledger:
 
     def state(self) -> State | None:
         """What the last run left; None before the first. Raises StorageError where it cannot be understood."""
-        self._state_blob = self._storage.stat(STATE)
-        if self._state_blob is None:
+        try:
+            found = _parse(STATE, b"".join(self._storage.read(STATE)))
+        except BlobMissingError:
             return None
-        found = _parse(STATE, b"".join(self._storage.read(STATE)))
         if found.get("format") != FORMAT:
             hint = "use the version of registry that wrote it, or a newer one"
             raise StorageError(f"{STATE} has format {found.get('format')}, and this registry knows {FORMAT}", hint=hint)
@@ -123,8 +124,13 @@ class Ledger:
         except TypeError as error:
             raise _damaged(STATE) from error
 
+    def claim_state(self) -> State | None:
+        """The state, to be replaced by the one who holds the lock."""
+        self._state_blob = self._storage.stat(STATE)  # first: what is written in between keeps us from writing
+        return self.state() if self._state_blob else None
+
     def write_state(self, state: State) -> None:
-        """Put the state in the place of the one that was read; raises StorageError if somebody else did."""
+        """Put the state in the place of the one that was claimed; raises StorageError if somebody else did."""
         content = [_dump(asdict(state))]
         if self._state_blob is None:
             self._state_blob = self._storage.create(STATE, content)
@@ -133,9 +139,20 @@ class Ledger:
 
     def receipt(self, model: ModelId) -> Receipt | None:
         """The last receipt of a version; None if it was never registered."""
-        path = self._last_receipt(model)
-        if path is None:
-            return None
+        path = _last(self._storage.list(_folder(model))).get(model)
+        return self.read_receipt(path) if path else None
+
+    def last_receipts(self) -> Mapping[ModelId, str]:
+        """Where the last receipt of every version is that was ever registered, by one listing."""
+        return _last(self._storage.list(RECEIPTS))
+
+    def receipts(self, model: ModelId) -> list[Receipt]:
+        """All receipts of a version, the first one first."""
+        paths = (blob.path for blob in self._storage.list(_folder(model)) if _RECEIPT.fullmatch(blob.path))
+        return sorted(map(self.read_receipt, paths), key=lambda receipt: receipt.n)
+
+    def read_receipt(self, path: str) -> Receipt:
+        """A receipt; raises LedgerError where it cannot be understood."""
         content = b"".join(self._storage.read(path))
         try:
             return Receipt(**_known(Receipt, _parse(path, content)) | {"digest": _sha256(content)})
@@ -176,11 +193,9 @@ class Ledger:
         if blob := self._storage.stat(_intent(model)):
             self._storage.delete(blob)
 
-    def _last_receipt(self, model: ModelId) -> str | None:
-        numbered = ((_RECEIPT.search(blob.path), blob.path) for blob in self._storage.list(_folder(model)))
-        return max(((int(m.group(1)), path) for m, path in numbered if m), default=(0, None))[1]
-
     def _holder(self, generation: int) -> Json:
+        import socket
+
         holder = {"generation": generation, "host": socket.gethostname(), "process": os.getpid()}
         return {"format": FORMAT, **holder, "command": os.path.basename(sys.argv[0]), "since": stamp(self._clock())}  # noqa: PTH119
 
@@ -196,8 +211,16 @@ def _taken(error: LockError) -> LockError:
     return LockError(f"another run holds the lock: {who}", hint="wait for it (--lock-timeout SECONDS), then run again")
 
 
+def _last(blobs: Iterable[Blob]) -> dict[ModelId, str]:
+    numbers: dict[ModelId, int] = {}
+    for match in filter(None, (_RECEIPT.fullmatch(blob.path) for blob in blobs)):
+        model = ModelId(match[1], match[2])
+        numbers[model] = max(int(match[3]), numbers.get(model, 0))
+    return {model: f"{_folder(model)}{number}.json" for model, number in numbers.items()}
+
+
 def _folder(model: ModelId) -> str:
-    return f".registry/receipts/{model}/"
+    return f"{RECEIPTS}{model}/"
 
 
 def _intent(model: ModelId) -> str:

@@ -9,7 +9,8 @@ from registry.checks.lifecycle import named_versions, state_of
 from registry.finding import Finding
 from registry.identity import ModelId, folder_of, name_problem, parse_model_id
 from registry.repository import Repository
-from registry.snapshot import DESCRIPTOR, Version, make_snapshot
+from registry.snapshot import Version, make_snapshot
+from registry.tree import DESCRIPTOR
 
 _LOT = 200  # paths of up to 200 characters each: far below what a system takes as a command line
 

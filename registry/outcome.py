@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from registry.finding import Finding
-from registry.identity import ModelId
+if TYPE_CHECKING:
+    from registry.finding import Finding
+    from registry.identity import ModelId
+
 
 Outcome = Literal["registered", "amended", "removed", "repaired", "refused", "failed", "missing", "unchanged"]
 OUTCOMES: tuple[Outcome, ...] = (
@@ -23,6 +25,7 @@ class Result:
     reason: str
     files: int = 0
     bytes: int = 0
+    seconds: float = 0.0
     retryable: bool = False
     findings: tuple[Finding, ...] = ()
     type: str = ""
@@ -38,8 +41,10 @@ class Outcomes:
     converged: str | None  # the commit converged before
     results: tuple[Result, ...]
     unchanged: int
-    left: int = 0  # pending versions that this run was not asked to do
+    left: int = 0  # pending versions that this run was not asked to do, or did not come to
     note: str = ""  # such as "superseded"
+    seconds: float = 0.0
+    is_interrupted: bool = False
 
     def counts(self) -> dict[str, int]:
         """How many versions ended in each outcome."""
@@ -47,8 +52,15 @@ class Outcomes:
         return counts | {"unchanged": self.unchanged}
 
     @property
+    def bytes(self) -> int:
+        """In the files of all versions that were done."""
+        return sum(result.bytes for result in self.results)
+
+    @property
     def exit_code(self) -> int:
-        """0 all well; 3 where running again may help; 1 where it cannot, or for some of them."""
+        """0 all well; 3 where running again may help; 1 where it cannot, or for some of them; 130 interrupted."""
+        if self.is_interrupted:
+            return 130
         bad = [result for result in self.results if result.outcome in ("refused", "failed")]
         if not bad:
             return 0

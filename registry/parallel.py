@@ -1,4 +1,4 @@
-"""Many shares of work on all cores, in order, with few of them in memory at a time."""
+"""Much work with little of it in memory: shares for all cores, and tasks that wait for others, in threads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
 from multiprocessing import get_all_start_methods, get_context
@@ -37,6 +37,21 @@ def map_shares(work: Callable[[Share], Result], shares: Iterable[Share]) -> Iter
         raise RegistryError("a process that took a share of the work died", hint=hint) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def work_through(
+    work: Callable[[Share], Result], tasks: Iterable[Share], jobs: int, is_stopped: Callable[[], bool]
+) -> Iterator[Result]:
+    """What `work` makes of each task, as it is done, in `jobs` threads; once stopped, what is begun is finished."""
+    remaining, running = iter(tasks), set[Future[Result]]()
+    with ThreadPoolExecutor(jobs) as pool:
+        while True:
+            free = 0 if is_stopped() else jobs - len(running)
+            running |= {pool.submit(work, task) for task in islice(remaining, free)}
+            if not running:
+                return
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in done)
 
 
 def _results(

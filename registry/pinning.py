@@ -22,9 +22,10 @@ from registry.pins import VALIDATE, Outcomes, Result, judge
 from registry.repository import Repository
 from registry.snapshot import Version
 from registry.sources import Sources
+from registry.tree import MAX_BYTES
 from registry.web import redact
 from registry.writing import read_file, write_file
-from registry.yaml12 import MAX_BYTES, is_lfs_pointer, parse_yaml, too_large
+from registry.yaml12 import is_lfs_pointer, parse_yaml, too_large
 
 OnRead = Callable[[str, Digest], None]  # URL, and what its bytes are
 

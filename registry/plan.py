@@ -66,8 +66,7 @@ def decide(
 ) -> Item | None:
     """The one action for a version; None for one that is in no commit and was never registered."""
     if version is None:
-        is_there = observed is not None and observed.action != "removed"
-        return Item(model, "missing", "registered, and its folder is gone: nothing is removed") if is_there else None
+        return _missing(model, observed) if observed is not None and observed.action != "removed" else None
     errors = tuple(f for f in findings if f.severity is Severity.ERROR)
     if errors:
         return _refuse(version, errors)
@@ -107,6 +106,11 @@ def listed_findings(snapshot: Snapshot, findings: Iterable[Finding]) -> Mapping[
         if folder in folders:
             sorted_out.setdefault(folders[folder], []).append(finding)
     return sorted_out
+
+
+def _missing(model: ModelId, observed: Observed) -> Item:
+    lack = f"; {observed.drift}, and the commit holds nothing to repair it with" if observed.drift else ""
+    return Item(model, "missing", f"registered, and its folder is gone: nothing is removed{lack}")
 
 
 def _decide_removal(version: Version, observed: Observed | None) -> Item:

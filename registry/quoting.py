@@ -11,7 +11,7 @@ from registry.report.quote import Lines
 from registry.report.span import is_of_a_line
 from registry.repository import Repository
 from registry.rules import RULES
-from registry.snapshot import SUBMODULE, SYMLINK, TreeFile
+from registry.tree import SUBMODULE, SYMLINK, TreeFile
 
 _MAX_BYTES = 1024 * 1024  # of a file; no rule speaks of a line in a larger one
 _MAX_FILES = 1000  # those of the first findings; nobody reads on to the others

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from typing import NamedTuple
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
 
 from registry.drift import make_drift_of
 from registry.endpoint import Endpoint
-from registry.errors import DivergedError, UsageError
+from registry.errors import UsageError
+from registry.history import find_origins
 from registry.identity import ModelId
+from registry.job import Job
 from registry.ledger import Clock, Hold, Ledger, State, stamp
 from registry.outcome import Outcomes, Result
+from registry.parallel import work_through
 from registry.plan import Plan
-from registry.planning import Planner, Task, load_scope, pending_after, pending_ids
+from registry.planning import Planner, Scope, Work, pending_after, pending_ids
 from registry.registration import Registrar
 from registry.repository import Repository
+from registry.standing import Standing, Where, stand
 from registry.storage import Storage
-from registry.wire import WIRE_FORMAT
+
+A_WHILE = 60.0  # seconds between two writes of the state in a long run
 
 
-class Where(NamedTuple):
-    """Which endpoint is meant, before anybody has talked to it."""
+class Watch:
+    """Is told how a run goes on, and may stop it; this one is silent and never does."""
 
-    endpoint: str  # its URL, or `embedded`
-    instance: str | None  # which database, where that is known without asking; None: ask
+    def begin(self, plan: Plan) -> None:
+        """What there is to do is known, and is begun."""
+
+    def done(self, result: Result) -> None:
+        """One version is done."""
+
+    @contextmanager
+    def working(self) -> Iterator[Callable[[], bool]]:
+        """For the time of the block: whether nothing more is to be begun."""
+        yield lambda: False
 
 
 @dataclass(frozen=True)
@@ -39,12 +51,14 @@ class Run:
     ledger: Ledger
     where: Where
     connect: Callable[[], AbstractContextManager[Endpoint]]
-    registrar: Callable[[Endpoint, Hold, str, str], Registrar]  # the last two: commit, and instance of the endpoint
+    registrar: Callable[[Endpoint, Hold, Job], Registrar]
     clock: Clock
     models: str
+    url: str | None  # where the log of this run can be read
+    merged: Mapping[str, int]  # pull requests that the forge tells of, by their commit on the main line
     jobs: int = 8
     fetch: bool = False  # update from the remote first, under the lock
-    on_result: Callable[[Result], None] = lambda _: None
+    watch: Watch = field(default_factory=Watch)
 
 
 def reconcile(
@@ -52,130 +66,96 @@ def reconcile(
 ) -> Outcomes:
     """Make storage and endpoint equal to the commit; raises RegistryError where not even a plan can be made."""
     with run.ledger.lock(timeout=timeout) as hold:
-        if run.fetch:
-            run.repository.fetch()
-        now = _look(run, rev, full=full, allow_rewind=allow_rewind)
+        commit = run.repository.fetch(rev) if run.fetch else run.repository.commit(rev)
+        state = run.ledger.claim_state()
+        now = stand(run.repository, state, run.where, run.models, commit, full=full, allow_rewind=allow_rewind)
         _check_names(run, now, only)
         if now.is_done:
-            if now.state and not now.note and now.state.commit != now.commit:
+            if now.state and not now.is_recorded:
                 run.ledger.write_state(replace(now.state, commit=now.commit, generation=hold.generation))
             return Outcomes(now.commit, now.converged, (), now.known, note=now.note)
         with run.connect() as endpoint:
-            return _converge(run, hold, now, endpoint, only)
+            return _Converging(run, hold, now, endpoint).converge(only)
 
 
-def preview(run: Run, rev: str, *, full: bool) -> Plan:
-    """What reconcile would do."""
-    now = _look(run, rev, full=full, allow_rewind=False)
-    if now.is_done:
-        return Plan(now.commit, now.converged, (), now.known, now.note)
-    scope = load_scope(run.repository, now.commit, run.models, now.state, full=now.full)
-    if not now.full:
-        return run.planner.load_work(now.commit, now.state, scope).plan
-    with run.connect() as endpoint:
-        is_known = now.state is not None and _is_same_place(run, now.state, endpoint.ready().instance)
-        drift_of = make_drift_of(run.storage, endpoint, is_known=is_known)
-        return run.planner.load_work(now.commit, now.state, scope, drift_of).plan
-
-
-def _check_names(run: Run, now: _Now, only: Collection[ModelId]) -> None:
+def _check_names(run: Run, now: Standing, only: Collection[ModelId]) -> None:
     """Raise UsageError for a named version that is neither in the commit nor pending."""
-    known = (
-        {*run.repository.names(now.commit, run.models), *(pending_ids(now.state) if now.state else ())} if only else ()
-    )
-    if unknown := sorted(set(only) - set(known)):
+    known = {*run.repository.names(now.commit, run.models, {model.name for model in only}), *pending_ids(now.state)}
+    if unknown := sorted(set(only) - known):
         named = ", ".join(map(str, unknown))
         raise UsageError(
             f"{now.commit[:12]} holds no version {named}", hint="`registry plan` lists what there is to do"
         )
 
 
-class _Now(NamedTuple):
-    """Where a run stands before it has looked at any version."""
+class _Converging:
+    """A run that has something to do: under the lock, with the endpoint open."""
 
-    commit: str
-    tree: str
-    state: State | None
-    full: bool
-    is_done: bool
-    note: str = ""
+    def __init__(self, run: Run, hold: Hold, now: Standing, endpoint: Endpoint) -> None:
+        self._run, self._hold, self._now, self._endpoint = run, hold, now, endpoint
+        self._instance, generation = endpoint.ready()
+        hold.follow(generation)
+        self._results: list[Result] = []
+        self._begun = self._written = time.monotonic()
 
-    @property
-    def converged(self) -> str | None:
-        return self.state.commit if self.state else None
+    def converge(self, only: Collection[ModelId]) -> Outcomes:
+        """Do all that there is to do, or of it what is named; the state says what was done and what was not."""
+        run, now = self._run, self._now
+        is_known = now.state is not None and run.where.is_that_of(now.state, self._instance)
+        scope = run.planner.load_scope(now.commit, now.state, full=now.full or not is_known)
+        named = replace(scope, touched=scope.touched & set(only)) if only else scope
+        drift_of = make_drift_of(run.storage, self._endpoint, is_known=is_known)
+        work = run.planner.load_work(now.commit, now.converged, named, drift_of if now.full or not is_known else None)
+        left = scope.touched - named.touched
+        present = left & run.repository.neighbours(now.commit, run.models, left) if left else left
+        if work.plan.items:
+            run.watch.begin(work.plan)
+        return self._do(work, scope, work.plan.unchanged - len(present), set(left))
 
-    @property
-    def known(self) -> int:
-        return sum(self.state.counts.values()) if self.state else 0
+    def _do(self, work: Work, scope: Scope, unchanged: int, left: set[ModelId]) -> Outcomes:
+        run = self._run
+        undone = {item.model: number for number, item in enumerate(work.plan.items)}
+        order = dict(undone)
+        registrar = run.registrar(self._endpoint, self._hold, self._job(work.plan))
+        with run.watch.working() as is_stopped:
+            for result in work_through(registrar.do, run.planner.load_tasks(work), run.jobs, is_stopped):
+                self._results.append(result)
+                del undone[result.model]
+                run.watch.done(result)
+                if time.monotonic() - self._written > A_WHILE:
+                    self._write(scope, self._outcomes(unchanged, left | undone.keys()), left | undone.keys())
+        self._results.sort(key=lambda result: order[result.model])
+        outcomes = replace(self._outcomes(unchanged, left | undone.keys()), is_interrupted=bool(undone))
+        self._write(scope, outcomes, left | undone.keys())
+        return outcomes
 
+    def _job(self, plan: Plan) -> Job:
+        """What the receipts of this run say beside what each version holds."""
+        run, commit = self._run, plan.commit
+        wanted = {item.model for item in plan.items if item.action not in ("refuse", "missing")}
+        log = run.repository.log(commit, run.models) if wanted else ()
+        origins = find_origins(log, wanted, run.models, run.merged)
+        return Job(commit, self._instance, run.repository.trees(commit, run.models, wanted), origins, run.url)
 
-def _look(run: Run, rev: str, *, full: bool, allow_rewind: bool) -> _Now:
-    commit, state = run.repository.commit(rev), run.ledger.state()
-    tree = run.repository.tree_id(commit, run.models) or ""
-    if state is None:
-        return _Now(commit, tree, None, full=full, is_done=False)
-    note = _standing(run.repository, state, commit, allow_rewind=allow_rewind)
-    instance = state.instance if run.where.instance is None else run.where.instance
-    full = full or not _is_same_place(run, state, instance)
-    is_done = bool(note) or (not full and state.tree == tree and not state.pending)
-    return _Now(commit, tree, state, full, is_done, note)
+    def _outcomes(self, unchanged: int, left: Collection[ModelId]) -> Outcomes:
+        seconds = round(time.monotonic() - self._begun, 3)
+        return Outcomes(
+            self._now.commit, self._now.converged, tuple(self._results), unchanged, left=len(left), seconds=seconds
+        )
 
-
-def _converge(run: Run, hold: Hold, now: _Now, endpoint: Endpoint, only: Collection[ModelId]) -> Outcomes:
-    instance, generation = endpoint.ready()
-    hold.follow(generation)
-    full = now.full or (now.state is not None and not _is_same_place(run, now.state, instance))
-    scope = load_scope(run.repository, now.commit, run.models, now.state, full=full)
-    named = replace(scope, touched=scope.touched & set(only)) if only else scope
-    is_known = now.state is not None and _is_same_place(run, now.state, instance)
-    drift_of = make_drift_of(run.storage, endpoint, is_known=is_known) if full else None
-    work = run.planner.load_work(now.commit, now.state, named, drift_of)
-    results = _do(run, run.registrar(endpoint, hold, now.commit, instance), work.tasks)
-    left = scope.touched - named.touched
-    unchanged = work.plan.unchanged - len(left & set(scope.names))
-    outcomes = Outcomes(now.commit, now.converged, tuple(results), unchanged, left=len(left))
-    unfinished = {r.model for r in results if r.outcome in ("refused", "failed")} | left
-    state = State(
-        commit=now.commit,
-        tree=now.tree,
-        storage=run.storage.url,
-        endpoint=run.where.endpoint,
-        instance=instance,
-        counts=outcomes.counts(),
-        pending=pending_after(now.state, stamp(run.clock()), unfinished),
-        generation=hold.generation,
-    )
-    run.ledger.write_state(state)
-    return outcomes
-
-
-def _do(run: Run, registrar: Registrar, tasks: Iterable[Task]) -> list[Result]:
-    def one(task: Task) -> Result:
-        result = registrar.do(task)
-        run.on_result(result)
-        return result
-
-    with ThreadPoolExecutor(run.jobs) as pool:
-        try:
-            return list(pool.map(one, tasks))
-        except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)  # what is in flight is finished, nothing else is begun
-            raise
-
-
-def _standing(repository: Repository, state: State, commit: str, *, allow_rewind: bool) -> str:
-    """Why there is nothing to do for an older commit; raises DivergedError for one on another line."""
-    repository.commit(state.commit)
-    if repository.is_ancestor(state.commit, commit) or allow_rewind:
-        return ""
-    if repository.is_ancestor(commit, state.commit):
-        return f"superseded: {state.commit[:12]} is newer and was converged already"
-    raise DivergedError(
-        f"{commit[:12]} does not follow {state.commit[:12]}, which was converged last",
-        hint="reconcile the main line; or, if it was rewound on purpose, run again with --allow-rewind",
-    )
-
-
-def _is_same_place(run: Run, state: State, instance: str) -> bool:
-    here = (run.storage.url, run.where.endpoint, instance, WIRE_FORMAT)
-    return here == (state.storage, state.endpoint, state.instance, state.wire)
+    def _write(self, scope: Scope, outcomes: Outcomes, left: Collection[ModelId]) -> None:
+        run, now = self._run, self._now
+        unfinished = {r.model for r in outcomes.results if r.outcome in ("refused", "failed")}.union(left)
+        state = State(
+            commit=now.commit,
+            tree=now.tree,
+            storage=run.where.storage,
+            endpoint=run.where.endpoint,
+            instance=self._instance,
+            versions=scope.versions,
+            counts=outcomes.counts(),
+            pending=pending_after(now.state, stamp(run.clock()), unfinished),
+            generation=self._hold.generation,
+        )
+        run.ledger.write_state(state)
+        self._written = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,21 +13,24 @@ from registry import __version__
 from registry.checks import check_version
 from registry.copying import Wanted, copy_verified
 from registry.diff import refused
+from registry.digests import digest_of
 from registry.endpoint import Endpoint
 from registry.errors import RegistryError
 from registry.evidence import add_contents
 from registry.facts import Content, Read
 from registry.finding import Finding, Severity
 from registry.identity import ModelId, folder_of
+from registry.job import Job
 from registry.ledger import Hold, Ledger
 from registry.outcome import Outcome, Result
 from registry.plan import counted
 from registry.planning import Task
 from registry.policy import Policy
 from registry.repository import Repository
-from registry.snapshot import DESCRIPTOR, Version
+from registry.snapshot import Version
 from registry.sources import Sources
 from registry.storage import Storage
+from registry.tree import DESCRIPTOR
 from registry.web import redact
 from registry.wire import (
     OWN_KEYS,
@@ -96,13 +100,15 @@ class Registrar:
     sources: Sources
     policy: Policy
     models: str
-    commit: str
-    instance: str  # of the endpoint; empty where it does not say, and so may know nothing but PUT
-    run: str | None = None  # URL of the run
+    job: Job
     passwords: Mapping[str, str] = field(default_factory=dict, repr=False)  # TEAM → password
 
     def do(self, task: Task) -> Result:
         """The task done, or in words why not; only a bug raises."""
+        begun = time.monotonic()
+        return replace(self._do(task), seconds=round(time.monotonic() - begun, 3))
+
+    def _do(self, task: Task) -> Result:
         item = task.item
         if item.action in ("refuse", "missing"):
             outcome: Outcome = "refused" if item.action == "refuse" else "missing"
@@ -145,17 +151,27 @@ class Registrar:
     def _copy(self, subject: Subject, target: str, task: Task) -> Blob:
         """The verified copy; of a registered version only page files may be replaced, and content stays as it was."""
         wanted = self._wanted(subject, target)
+        is_repair = task.item.action == "repair"
+        if is_repair and task.receipt:
+            self._doubt(wanted.path, task.receipt.files.get(target))
         if task.receipt is None or target in page_files(subject.request):
             return copy_verified(self.storage, wanted, replace=True)
         kept = task.receipt.request["model_files"][target]["sha256"]
-        return copy_verified(self.storage, replace(wanted, sha256=wanted.sha256 or kept), replace=False)
+        return copy_verified(self.storage, replace(wanted, sha256=wanted.sha256 or kept), replace=is_repair)
+
+    def _doubt(self, path: str, file: Json | None) -> None:
+        """Take the digest of a blob anew that is not the one of the receipt, whatever stands with it."""
+        blob = self.storage.stat(path)
+        if blob and blob.sha256 and file and blob.etag != file["etag"]:
+            self.storage.record_digest(blob, digest_of(self.storage.read(path)).sha256)
 
     def _wanted(self, subject: Subject, target: str) -> Wanted:
         file, known = subject.descriptor.model_files[target], subject.request["model_files"][target]
         path, sha256, size = blob_path(subject.id, target), known.get("sha256"), known.get("size")
         if file.local is not None:
-            oid = subject.version.files[file.local].oid
-            return Wanted(path, partial(self.repository.blob, oid), None, sha256, size)
+            return Wanted(
+                path, partial(self.repository.bytes_of, subject.version.files[file.local]), None, sha256, size
+            )
         return Wanted(path, partial(self.sources.stream, file.source), self.sources.signed(file.source), sha256, size)
 
     def _judge(self, version: Version, copies: Mapping[str, Blob]) -> None:
@@ -176,7 +192,7 @@ class Registrar:
         if answer.status == 200:
             self._amend(subject, recorded(answer.body))
         else:
-            self._put(subject, is_readable=answer.status == 404 and bool(self.instance))
+            self._put(subject, is_readable=answer.status == 404 and bool(self.job.instance))
 
     def _put(self, subject: Subject, *, is_readable: bool) -> None:
         """PUT; one that cannot be asked afterwards is announced in the ledger, and sent once in each run."""
@@ -243,33 +259,20 @@ class Registrar:
 
     def _write_receipt(self, task: Task, request: Json, files: Mapping[str, Json]) -> None:
         self.hold.check()
-        model = task.item.model
-        change = self.repository.last_change(self.commit, folder_of(model, self.models))
         facts = {
+            **self.job.origin_of(task.item.model, self.hold.generation),
             "action": _DONE[task.item.action],
-            "commit": self.commit,
-            "tree": self.repository.tree_id(self.commit, folder_of(model, self.models)),
             "request_digest": digest(request),
             "request": request,
             "files": files,
-            "author": change.author,
-            "committer": change.committer,
-            "generation": self.hold.generation,
-            "run": self.run,
         }
-        self.ledger.write_receipt(model, task.receipt, facts)
+        self.ledger.write_receipt(task.item.model, task.receipt, facts)
 
     def _provenance(self, subject: Subject) -> Json:
-        folder = folder_of(subject.id, self.models)
-        change = self.repository.last_change(self.commit, folder)
         return {
-            "commit": self.commit,
-            "path": f"{folder}/{DESCRIPTOR}",
-            "tree": self.repository.tree_id(self.commit, folder),
-            "author": change.author,
-            "committer": change.committer,
-            "run": self.run,
-            "generation": self.hold.generation,
+            **self.job.origin_of(subject.id, self.hold.generation),
+            "path": f"{folder_of(subject.id, self.models)}/{DESCRIPTOR}",
+            "request_digest": digest(subject.request),
             "registrar": f"registry {__version__}",
             **{key: subject.request.get(key) for key in OWN_KEYS},
         }

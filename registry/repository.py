@@ -8,30 +8,23 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from functools import cache
 from pathlib import Path
 from subprocess import PIPE
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from git import GitCommandError, InvalidGitRepositoryError, NoSuchPathError, Repo
 
 from registry.digests import Digest, digest_of
 from registry.errors import RepositoryError
-from registry.identity import ModelId, Unit, folder_of, model_of, name_problem, parse_model_id, unit_of
+from registry.history import LOG, Logged, parse_log
+from registry.identity import ModelId, Unit, folder_of, model_of, name_problem, parse_model_id, unit_of, version_at
 from registry.objects import CHUNK, Objects, lacking
-from registry.snapshot import DESCRIPTOR, SUBMODULE, SYMLINK, Snapshot, TreeFile, make_snapshot
-from registry.yaml12 import MAX_BYTES
+from registry.tree import SUBMODULE, SYMLINK, TreeFile, is_read
 
-_POINTER_BYTES = 1024  # a Git LFS pointer is smaller than this: git-lfs(7)
+if TYPE_CHECKING:
+    from registry.snapshot import Snapshot
+
 _NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+_TREE = "040000"  # git's mode of a folder
 _MAX_PATHS = 200  # of up to 200 characters each: far below what a system takes as a command line
-
-
-class Commit(NamedTuple):
-    """Who made a commit, who merged it, and when."""
-
-    id: str
-    author: str
-    committer: str
-    time: str  # ISO 8601 with offset, of the committer
-    subject: str
 
 
 class Repository:
@@ -72,15 +65,10 @@ class Repository:
             raise RepositoryError(f"commit `{rev}` is not in this repository", hint=hint)
         return found
 
-    def details(self, commit: str) -> Commit:
-        """Author, committer and time of a commit."""
-        fields = self._git("show", "--no-patch", "--format=%H%x00%an <%ae>%x00%cn <%ce>%x00%cI%x00%s", commit)
-        return Commit(*fields.split("\x00"))
-
-    def last_change(self, commit: str, path: str) -> Commit:
-        """The commit that last changed `path`, seen from `commit`."""
-        found = self._git("rev_list", "--max-count=1", commit, "--", path)
-        return self.details(found or commit)
+    def log(self, commit: str, models: str) -> Iterator[Logged]:
+        """All commits that lead to this one, children first, with what each changed under `models`; read as needed."""
+        shape = ("--full-history", "--sparse", "--topo-order", "--diff-merges=first-parent", "--no-renames")
+        return parse_log(self._lines("log", *shape, "--name-only", "-z", f"--format={LOG}", commit, "--", models))
 
     def tree_id(self, commit: str, path: str) -> str | None:
         """Git's id of the folder at `path`; None where there is none."""
@@ -104,12 +92,16 @@ class Repository:
             hint = "fetch the full history: git fetch --unshallow origin"
             raise RepositoryError(f"{one[:12]} and {other[:12]} have no common commit here", hint=hint) from error
 
-    def fetch(self) -> None:
-        """Update the remote's branches."""
+    def fetch(self, rev: str) -> str:
+        """Update the remote's branches; the commit that the branch `rev` has there now, or `rev` where it has none."""
         try:
             self._repo.git.fetch("--quiet")
         except GitCommandError as error:
             raise RepositoryError("git fetch failed", hint="run git fetch and see what it says") from error
+        try:
+            return self.commit(f"{rev}@{{upstream}}")
+        except RepositoryError:  # it follows no branch of a remote: a tag, a commit, a remote's branch itself
+            return self.commit(rev)
 
     def text(self, commit: str, path: str) -> str | None:
         """A small text file at a commit; None where there is none."""
@@ -118,10 +110,22 @@ class Repository:
         except GitCommandError:
             return None
 
-    def difference(self, base: str, head: str, models: str) -> set[ModelId]:
-        """The versions whose folders differ between two commits."""
-        found = (model_of(path, models) for path in self.changed(base, head, models))
-        return {model for model in found if model is not None}
+    def difference(self, base: str, head: str, models: str) -> dict[ModelId, int]:
+        """The versions whose folders differ between two commits: 1 for one that came, -1 for one that went, else 0."""
+        lines = iter(self._lines("diff_tree", "-r", "-t", "-z", "--raw", "--no-renames", base, head, "--", models))
+        found: dict[ModelId, int] = {}
+        for modes, path in ((line[1:].split()[:2], next(lines)) for line in lines):
+            if _TREE in modes and (model := version_at(path, models)):
+                found[model] = (modes[1] == _TREE) - (modes[0] == _TREE)
+        return found
+
+    def trees(self, commit: str, models: str, of: Collection[ModelId]) -> dict[ModelId, str]:
+        """Git's ids of the folders of some versions."""
+        paths = _paths(models, of)
+        depth = ("-r",) if paths == [models] else ()
+        lines = self._lines("ls_tree", *depth, "-d", "-z", commit, "--", *paths) if of else ()
+        found = ((version_at(path, models), facts) for facts, path in (line.split("\t", 1) for line in lines))
+        return {model: facts.split()[2] for model, facts in found if model is not None and model in of}
 
     def changed(self, base: str, head: str | None, models: str) -> set[str]:
         """The paths under `models` that differ between two commits, or between a commit and the working tree."""
@@ -144,7 +148,7 @@ class Repository:
         paths = [
             f"{models}/",
             *(f"{models}/{name}/" for name in names),
-        ]  # of what is named deeper, git lists that alone
+        ]  # git lists no deeper
         listing = self._git("ls_tree", "-d", "-z", "--name-only", commit, "--", *paths)
         found = (path.removeprefix(f"{models}/").partition("/") for path in listing.split("\0") if path)
         return {ModelId(name, version) for name, _, version in found}
@@ -156,20 +160,21 @@ class Repository:
         if not paths:
             return []
         if commit is None:
-            listed = [path for path in self._working(paths) if self._working_file(path)]
+            found = {model_of(path, models) for path in self._working(paths) if self._working_file(path)}
         else:
             folders = self._git("ls_tree", "-r", "-d", "-z", "--name-only", commit, "--", *paths).split("\x00")
-            listed = [f"{path}/{DESCRIPTOR}" for path in folders if path.count("/") == models.count("/") + 2]
-        found = {model_of(path, models) for path in listed}
+            found = {version_at(path, models) for path in folders}
         return sorted(model for model in found if model is not None)
 
-    def snapshot(self, commit: str, models: str, only: Iterable[ModelId] | None = None) -> Snapshot:
-        """The versions at a commit: all with their strays, or only some."""
+    def snapshot(self, commit: str | None, models: str, only: Iterable[ModelId] | None = None) -> Snapshot:
+        """The versions at a commit, or (None) in the working tree: all with their strays, or only some."""
+        from registry.snapshot import make_snapshot
+
         return make_snapshot(self.read(self.files(commit, models, None if only is None else set(only))), models)
 
     def working_snapshot(self, models: str, only: Iterable[ModelId] | None = None) -> Snapshot:
         """The versions in the working tree: all with their strays, or only some."""
-        return make_snapshot(self.read(self.files(None, models, None if only is None else set(only))), models)
+        return self.snapshot(None, models, only)
 
     def files(
         self, commit: str | None, models: str, only: Collection[Unit] | None = None, folders: Sequence[str] = ()
@@ -184,14 +189,14 @@ class Repository:
 
     def read(self, files: Iterable[TreeFile]) -> list[TreeFile]:
         """The same files, with the content of descriptors and of what is small enough to be a pointer."""
-        wanted = set(filter(_is_read, listed := list(files)))
+        wanted = set(filter(is_read, listed := list(files)))
         in_git = self._contents([file for file in wanted if file.oid])
         return [TreeFile(*f[:4], self._content(f, in_git)) if f in wanted else f for f in listed]
 
     def bytes_of(self, file: TreeFile) -> Iterator[bytes]:
         """The bytes of a file of a snapshot, in chunks: from git, or from the working tree."""
         if file.oid:
-            yield from self.blob(file.oid)
+            yield from self.blob(file.oid) if file.size > CHUNK else [self.contents([file])[file.path]]
             return
         try:
             with (self.root / file.path).open("rb") as stream:
@@ -292,9 +297,3 @@ def _paths(models: str, wanted: Collection[Unit] | None) -> list[str]:
         return [models]
     plain = sorted(unit for unit in wanted if isinstance(unit, ModelId) and parse_model_id(str(unit)))
     return [folder_of(model, models) for model in plain] if len(plain) == len(wanted) else [models]
-
-
-def _is_read(file: TreeFile) -> bool:
-    if file.mode in (SYMLINK, SUBMODULE):
-        return False
-    return file.size <= _POINTER_BYTES or (file.size <= MAX_BYTES and file.path.endswith(f"/{DESCRIPTOR}"))

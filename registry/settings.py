@@ -6,7 +6,6 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -131,6 +130,8 @@ def _keys(where: str, key: str) -> tuple[str, ...]:
 def _check_keys(table: Mapping[str, Any], where: str, known: Any) -> None:
     for key in table:
         if key not in known:
+            from difflib import get_close_matches
+
             near = get_close_matches(key, list(known), 1)
             hint = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}"
             raise SettingsError(f"[{where}] has no key `{key}`", hint=hint, keys=_keys(where, key))

@@ -6,31 +6,19 @@ from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from registry.facts import Facts
 from registry.finding import Finding, Place
 from registry.identity import ModelId, folder_of, model_of
 from registry.leaks import find_leaks
 from registry.nodes import Node, place_of, to_value
+from registry.tree import DESCRIPTOR, SUBMODULE, SYMLINK, TreeFile
 from registry.wire import ENVIRONMENTS
 from registry.yaml12 import parse_yaml, too_large
 
 if TYPE_CHECKING:
     from registry.descriptor import Descriptor, Removal
-
-DESCRIPTOR = "model.yaml"
-SYMLINK, SUBMODULE = "120000", "160000"
-
-
-class TreeFile(NamedTuple):
-    """One file of a tree; `content` is gathered where a rule reads it: descriptors, and files of a pointer's size."""
-
-    path: str  # in the repository
-    mode: str  # git's, octal digits
-    oid: str  # git's id of the bytes; empty in the working tree
-    size: int  # bytes
-    content: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from registry.finding import Finding, Place
 from registry.identity import UNPRINTABLE
 from registry.lines import place_at, with_line_feeds
 from registry.nodes import BEGINNINGS, Entry, Node, parse_scalar
+from registry.tree import MAX_BYTES
 
-MAX_BYTES = 256 * 1024
 MAX_DEPTH = 20
 MAX_KEY = 1024  # characters: what YAML allows for a key without `?`; each finding below a key repeats it
 

@@ -11,7 +11,8 @@ from typing import Any
 import yaml
 
 from registry.identity import ModelId
-from registry.snapshot import TreeFile, Version, make_snapshot
+from registry.snapshot import Version, make_snapshot
+from registry.tree import TreeFile
 
 IDENTITY = {
     "GIT_AUTHOR_NAME": "Ada",

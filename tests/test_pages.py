@@ -12,8 +12,8 @@ from registry.cli import run
 from registry.identity import UNPRINTABLE
 from registry.rules import RULES, UNREGISTRABLE, page
 from registry.rules.page import Example, Page, parse_page, read_page
-from registry.snapshot import TreeFile, Version, make_snapshot
-from registry.yaml12 import MAX_BYTES
+from registry.snapshot import Version, make_snapshot
+from registry.tree import MAX_BYTES, TreeFile
 from tests.command import registry
 from tests.examples.made import MADE
 from tests.test_examples import EXAMPLES, EXPECTED, SHOWN, a_tree

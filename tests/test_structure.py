@@ -21,15 +21,21 @@ MAX_LINES = 300
 FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
     (floor, frozenset(parts.split()))
     for floor, parts in (
-        ("words", "digests errors lines leaks hiding rules finding policy parallel addresses"),
-        ("names and forms", "identity spelling languages nodes yaml12 tables wire descriptor schema"),
+        ("words", "digests errors lines leaks hiding rules finding policy parallel addresses limiter"),
+        ("names and forms", "identity spelling languages nodes yaml12 tables tree wire descriptor schema history"),
         (
             "rules: pure functions",
-            "snapshot diff plan outcome edits pins fixes facts weights counting pickles checks report",
+            "snapshot diff plan outcome condition edits pins fixes facts weights counting pickles checks report",
         ),
         ("the web", "web"),
         ("adapters", "sources ranges objects repository storage endpoint writing"),
-        ("stories", "copying ledger desired evidence planning drift registration reconcile comparing pinning quoting"),
+        (
+            "stories",
+            (
+                "copying ledger job standing desired evidence planning preview drift status registration reconcile"
+                " comparing pinning quoting"
+            ),
+        ),
         ("judging", "judging naming changing asking fixing"),
         ("doors", "settings cli server"),
     )
@@ -56,7 +62,7 @@ HOMES: dict[str, frozenset[str]] = {
     "pydantic": frozenset({"descriptor", "schema", "snapshot", "pinning", "server"}),
     "pydantic_core": frozenset({"descriptor", "schema"}),
     "requests": frozenset({"web"}),
-    "rich": frozenset({"report"}),
+    "rich": frozenset({"report", "cli/watching"}),
     "sqlalchemy": frozenset({"server/records"}),
     "starlette": frozenset({"server"}),
     "urllib3": frozenset({"web"}),

@@ -11,7 +11,8 @@ from registry.facts import Problem
 from registry.finding import Finding
 from registry.policy import Policy
 from registry.snapshot import Version
-from registry.yaml12 import MAX_BYTES, parse_yaml
+from registry.tree import MAX_BYTES
+from registry.yaml12 import parse_yaml
 
 # `[domain[:port]/]path[:tag][@digest]` as the OCI distribution specification and its reference implementation have it:
 # opencontainers/distribution-spec (path and tag), opencontainers/image-spec (digest), distribution/reference (domain).

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from registry.finding import Finding, Place
 from registry.identity import ModelId, fold, folder_of
 from registry.policy import Policy
-from registry.snapshot import DESCRIPTOR, SUBMODULE, SYMLINK, Snapshot, TreeFile, Version
+from registry.snapshot import Snapshot, Version
+from registry.tree import DESCRIPTOR, SUBMODULE, SYMLINK, TreeFile
 from registry.yaml12 import is_lfs_pointer
 
 MAX_LOCAL = 10 * 1024 * 1024

@@ -14,8 +14,9 @@ from registry.identity import name_problem, plain_target, target_problem, versio
 from registry.languages import World, read_language
 from registry.nodes import Plain
 from registry.policy import Policy
-from registry.snapshot import DESCRIPTOR, Version
+from registry.snapshot import Version
 from registry.spelling import guess
+from registry.tree import DESCRIPTOR
 
 _WORLDS = {world.value: world for world in World}
 WORLDLESS = ("CLASS_LABEL", "OTHER")  # types without languages

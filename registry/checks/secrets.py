@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from registry.checks.sources import has_credentials, source_place
 from registry.finding import Finding, Place
 from registry.policy import Policy
-from registry.snapshot import DESCRIPTOR, Version
+from registry.snapshot import Version
+from registry.tree import DESCRIPTOR
 from registry.wire import PASSWORD
 
 _PASSWORD_NAME = re.compile(r"(?i)(?:^|[-_])(?:password|passwd|api[-_]?key)$")

@@ -19,6 +19,7 @@ COMMANDS = {  # each with the first sentence of its help, so that nothing is imp
     "diff": "Show what changed for a reader of the models.",
     "plan": "Show what reconcile would do, and do nothing.",
     "reconcile": "Make storage and endpoint equal to a commit.",
+    "status": "Show drift and backlog.",
     "pin": "Write `sha256` and `size` of remote files.",
     "serve": "Answer the registration API and show the catalog.",
 }

@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
+from registry.cli.forge import merged_pull_requests, run_url
 from registry.errors import SettingsError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from registry.endpoint import Endpoint
+    from registry.finding import Finding
+    from registry.job import Job
     from registry.ledger import Hold, Ledger
-    from registry.outcome import Result
-    from registry.reconcile import Run, Where
+    from registry.reconcile import Run, Watch
     from registry.registration import Registrar
+    from registry.report.quote import Lines
     from registry.repository import Repository
     from registry.settings import Settings
+    from registry.standing import Standing, Where
     from registry.storage import Blob, Storage
 
 SETTINGS_FILE = "pyproject.toml"
 _EMBEDDED = "embedded"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-def _ignore(_: object) -> None:
-    """For those who need no word on each version as it is done."""
 
 
 def settings_at(repository: Repository, commit: str | None) -> Settings:
@@ -47,6 +47,15 @@ def settings_text(repository: Repository, commit: str | None) -> str | None:
         return repository.text(commit, SETTINGS_FILE)
     file = repository.root / SETTINGS_FILE
     return file.read_text("utf-8", "surrogateescape") if file.is_file() else None  # as git gives a commit's
+
+
+def quoted(repository: Repository, models: str, findings: Collection[Finding], commit: str) -> Lines:
+    """The source lines that findings stand in; nothing is loaded where there are none."""
+    if not findings:
+        return {}
+    from registry.quoting import load_lines
+
+    return load_lines(repository, models, findings, commit)
 
 
 @contextmanager
@@ -79,43 +88,60 @@ def check_reachable(settings: Settings) -> None:
         )
 
 
+class Place(NamedTuple):
+    """A repository with its settings, its private storage and the ledger in it."""
+
+    repository: Repository
+    settings: Settings
+    storage: Storage
+    ledger: Ledger
+    where: Where
+
+    def stand(self, commit: str, *, full: bool = False) -> Standing:
+        """Where a commit stands, after one read of the state; nothing is held while it is looked at."""
+        from registry.standing import stand
+
+        return stand(self.repository, self.ledger.state(), self.where, self.settings.models, commit, full=full)
+
+
 @contextmanager
-def open_run(
-    repository: Repository,
-    settings: Settings,
-    *,
-    jobs: int = 8,
-    fetch: bool = False,
-    on_result: Callable[[Result], None] = _ignore,
-) -> Iterator[Run]:
-    """One run of plan or reconcile, with everything that the settings name open for the time of the block."""
+def open_place(repository: Repository, settings: Settings) -> Iterator[Place]:
+    """What the settings name, open for the time of the block, and nothing loaded that doing something needs."""
     from registry.ledger import Ledger
-    from registry.planning import Planner
-    from registry.reconcile import Run
 
     check_reachable(settings)
     with open_storage(repository, settings) as storage:
-        ledger = Ledger(storage, now)
-        yield Run(
-            repository=repository,
-            storage=storage,
-            planner=Planner(repository, ledger, settings.models, settings.policy, jobs),
-            ledger=ledger,
-            where=_where(repository, settings),
-            connect=connector(repository, settings, storage),
-            registrar=_registrars(repository, settings, storage, ledger),
-            clock=now,
-            models=settings.models,
-            jobs=jobs,
-            fetch=fetch,
-            on_result=on_result,
-        )
+        yield Place(repository, settings, storage, Ledger(storage, now), _where(repository, settings, storage))
 
 
-def _registrars(
-    repository: Repository, settings: Settings, storage: Storage, ledger: Ledger
-) -> Callable[[Endpoint, Hold, str, str], Registrar]:
-    def make(endpoint: Endpoint, hold: Hold, commit: str, instance: str) -> Registrar:
+def make_run(place: Place, *, jobs: int = 8, fetch: bool = False, watch: Watch | None = None) -> Run:
+    """One run of plan or reconcile, with everything that it needs."""
+    from registry.planning import Planner
+    from registry.reconcile import Run, Watch
+
+    repository, settings, storage, ledger, where = place
+    return Run(
+        repository=repository,
+        storage=storage,
+        planner=Planner(repository, ledger, settings.models, settings.policy, jobs),
+        ledger=ledger,
+        where=where,
+        connect=connector(repository, settings, storage),
+        registrar=_registrars(place),
+        clock=now,
+        models=settings.models,
+        url=run_url(os.environ),
+        merged=merged_pull_requests(os.environ),
+        jobs=jobs,
+        fetch=fetch,
+        watch=watch or Watch(),
+    )
+
+
+def _registrars(place: Place) -> Callable[[Endpoint, Hold, Job], Registrar]:
+    repository, settings, storage, ledger, _ = place
+
+    def make(endpoint: Endpoint, hold: Hold, job: Job) -> Registrar:
         from registry.registration import Registrar
         from registry.sources import Sources
 
@@ -128,33 +154,22 @@ def _registrars(
             sources=Sources(settings.policy, settings.credentials.source_sas),
             policy=settings.policy,
             models=settings.models,
-            commit=commit,
-            instance=instance,
-            run=_run_url(os.environ),
+            job=job,
             passwords=settings.credentials.docker_passwords,
         )
 
     return make
 
 
-def _run_url(environment: Mapping[str, str]) -> str | None:
-    """Where the log of this run can be read, on GitHub."""
-    keys = ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")
-    if not all(environment.get(key) for key in keys):
-        return None
-    server, repository, run = (environment[key] for key in keys)
-    return f"{server}/{repository}/actions/runs/{run}"
-
-
-def _where(repository: Repository, settings: Settings) -> Where:
-    from registry.reconcile import Where
+def _where(repository: Repository, settings: Settings, storage: Storage) -> Where:
+    from registry.standing import Where
 
     if settings.endpoint:
-        return Where(settings.endpoint, None)
+        return Where(storage.url, settings.endpoint, None)
     from registry.server.instance import read_instance
 
     file = settings.database.removeprefix("sqlite:///") if settings.database else _database_file(repository)
-    return Where(_EMBEDDED, read_instance(Path(file)))
+    return Where(storage.url, _EMBEDDED, read_instance(Path(file)))
 
 
 def connector(

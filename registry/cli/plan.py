@@ -9,6 +9,8 @@ import click
 from registry.cli.options import format_option
 
 if TYPE_CHECKING:
+    from registry.cli.context import Place
+    from registry.plan import Plan
     from registry.report.quote import Lines
 
 
@@ -19,20 +21,17 @@ if TYPE_CHECKING:
 @format_option("text", "json", "markdown")
 def plan(rev: str, form: str, *, full: bool, detailed_exitcode: bool) -> int:
     """Show what reconcile would do, and do nothing."""
-    from registry.cli.context import open_run, settings_at
-    from registry.quoting import load_lines
-    from registry.reconcile import preview
+    from registry.cli.context import open_place, quoted, settings_at
     from registry.report import json, markdown, text
     from registry.repository import Repository
 
     repository = Repository.here()
-    settings = settings_at(repository, repository.commit(rev))
-    with open_run(repository, settings) as run:
-        planned = preview(run, rev, full=full)
+    commit = repository.commit(rev)
+    with open_place(repository, settings_at(repository, commit)) as place:
+        planned = _make(place, commit, full=full)
 
     def lines() -> Lines:
-        findings = [finding for item in planned.items for finding in item.findings]
-        return load_lines(repository, settings.models, findings, planned.commit)
+        return quoted(repository, place.settings.models, [f for item in planned.items for f in item.findings], commit)
 
     pages = {
         "text": lambda: text.render_plan(planned, lines()),
@@ -49,3 +48,18 @@ def plan(rev: str, form: str, *, full: bool, detailed_exitcode: bool) -> int:
         and any(number for action, number in counts.items() if action not in ("unchanged", "missing"))
         else 0
     )
+
+
+def _make(place: Place, commit: str, *, full: bool) -> Plan:
+    now = place.stand(commit, full=full)
+    if now.is_done:
+        from registry.plan import Plan
+
+        return Plan(now.commit, now.converged, (), now.known, now.note)
+    from registry.cli.context import connector
+    from registry.planning import Planner
+    from registry.preview import preview
+
+    repository, settings, storage, ledger, where = place
+    planner = Planner(repository, ledger, settings.models, settings.policy)
+    return preview(planner, now, where, storage, connector(repository, settings, storage))

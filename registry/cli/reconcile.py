@@ -10,15 +10,18 @@ from registry.cli.options import format_option
 from registry.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from registry.cli.context import Place
     from registry.identity import ModelId
-    from registry.outcome import Result
+    from registry.outcome import Outcomes
     from registry.report.quote import Lines
 
 
 @click.command()
 @click.argument("models", metavar="[NAME/VERSION]…", nargs=-1)
 @click.option("--ref", "rev", default="HEAD", show_default=True, metavar="REV", help="The revision to reconcile with.")
-@click.option("--fetch", is_flag=True, help="Update from the remote first.")
+@click.option("--fetch", is_flag=True, help="Take the revision as the remote has it once the lock is held.")
 @click.option("--full", is_flag=True, help="Compare every version with receipts, storage and endpoint, and repair.")
 @click.option("--allow-rewind", is_flag=True, help="Accept a revision that does not follow the one converged last.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, metavar="N", help="Versions at once.")
@@ -43,35 +46,52 @@ def reconcile(
     Copies and verifies the files of each version that changed, registers it, and writes a receipt. Done already means
     done: the same again does nothing. NAME/VERSION limits the run to some versions.
     """
-    from registry.cli.context import open_run, settings_at
-    from registry.quoting import load_lines
-    from registry.reconcile import reconcile as run_reconcile
-    from registry.report import json, markdown, text
+    from registry.cli.context import open_place, quoted, settings_at
     from registry.repository import Repository
 
-    repository = Repository.here()
-    if fetch:
-        repository.fetch()  # the settings too are those of what was fetched
-    settings = settings_at(repository, repository.commit(rev))
     only = [_model_id(model) for model in models]
-    with open_run(repository, settings, jobs=jobs, fetch=fetch, on_result=_say) as run:
-        outcomes = run_reconcile(run, rev, only=only, full=full, allow_rewind=allow_rewind, timeout=lock_timeout)
+    repository = Repository.here()
+    # With --fetch the settings too are those of what is fetched; the run itself fetches once more under the lock.
+    commit = repository.fetch(rev) if fetch else repository.commit(rev)
+    with open_place(repository, settings_at(repository, commit)) as place:
+        outcomes = None if fetch or full or only or allow_rewind else _already_done(place, commit)
+        if outcomes is None:
+            from registry.cli.context import make_run
+            from registry.cli.watching import make_watch
+            from registry.reconcile import reconcile as run_reconcile
+
+            run = make_run(place, jobs=jobs, fetch=fetch, watch=make_watch())
+            outcomes = run_reconcile(run, rev, only=only, full=full, allow_rewind=allow_rewind, timeout=lock_timeout)
 
     def lines() -> Lines:
         findings = [finding for result in outcomes.results for finding in result.findings]
-        return load_lines(repository, settings.models, findings, outcomes.commit)
+        return quoted(repository, place.settings.models, findings, outcomes.commit)
+
+    click.echo(_page(outcomes, form, lines), nl=False)
+    return outcomes.exit_code
+
+
+def _already_done(place: Place, commit: str) -> Outcomes | None:
+    """What there is to say where the state tells that nothing is to do, without the lock and at little cost."""
+    from registry.errors import DivergedError
+    from registry.outcome import Outcomes
+
+    try:
+        now = place.stand(commit)
+    except DivergedError:  # the run says it, or is allowed to rewind
+        return None
+    return Outcomes(now.commit, now.converged, (), now.known, note=now.note) if now.is_recorded else None
+
+
+def _page(outcomes: Outcomes, form: str, lines: Callable[[], Lines]) -> str:
+    from registry.report import json, markdown, text
 
     pages = {
         "text": lambda: text.render_outcomes(outcomes, lines()),
         "json": lambda: json.render_outcomes(outcomes),
         "markdown": lambda: markdown.render_text(text.render_outcomes(outcomes, lines())),
     }
-    click.echo(pages[form](), nl=False)
-    return outcomes.exit_code
-
-
-def _say(result: Result) -> None:
-    click.echo(f"{result.outcome} {result.model}", err=True)
+    return pages[form]()
 
 
 def _model_id(text: str) -> ModelId:

@@ -21,7 +21,8 @@ from registry.edits.splices import (
     written,
 )
 from registry.nodes import Node, to_value
-from registry.yaml12 import MAX_BYTES, parse_yaml
+from registry.tree import MAX_BYTES
+from registry.yaml12 import parse_yaml
 
 
 class Replace(NamedTuple):

@@ -161,20 +161,16 @@ def _help(findings: Sequence[Finding]) -> list[str]:
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
-    from io import StringIO
+    from rich.cells import cell_len  # what a terminal takes as one place, or as two
 
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    table = [headings, *([printable(cell) for cell in row] for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
 
-    table = Table(box=None, pad_edge=False)
-    for index, heading in enumerate(headings):
-        table.add_column(heading, no_wrap=True, justify="right" if index in right else "left")
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    page = StringIO()
-    Console(file=page, width=10_000, color_system=None).print(table)  # as wide as it needs: nothing is cut
-    return [line.rstrip() for line in page.getvalue().splitlines()]
+    def placed(index: int, cell: str) -> str:
+        room = " " * (widths[index] - cell_len(cell))
+        return room + cell if index in right else cell + room
+
+    return ["  ".join(placed(index, cell) for index, cell in enumerate(row)).rstrip() for row in table]
 
 
 def _joined(lines: Sequence[str]) -> str:

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from registry.errors import LockError, StorageError
 
 
@@ -59,6 +57,8 @@ def hold_file(file: Path, lock: Path, timeout: float, write: Callable[[Path, byt
 @contextmanager
 def locked(lock: Path, timeout: float) -> Iterator[None]:
     """The lock file is locked until the block ends; BusyError after `timeout` seconds."""
+    from filelock import FileLock, Timeout  # 7 ms to import, and not needed to read
+
     guard = FileLock(lock, timeout=timeout, thread_local=False)
     with translated(f"lock {lock.name}"):
         lock.parent.mkdir(parents=True, exist_ok=True)

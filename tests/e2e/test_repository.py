@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from contextlib import closing
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from registry.errors import RepositoryError
 from registry.repository import Repository
-from registry.snapshot import TreeFile
+from registry.tree import TreeFile
 from tests.build import a_commit, a_repository, a_version
 
 ABSENT = "0123456789012345678901234567890123456789"
@@ -46,3 +47,9 @@ def test_reading_that_was_given_up_does_not_mix_with_the_next(repository: Reposi
     with closing(repository.objects.read([first.oid, second.oid])) as reading:
         next(reading)
     assert repository.contents([first, second]) == {first.path: b"text 1", second.path: b"text 2"}
+
+
+def test_a_repository_goes_to_another_process_and_is_opened_there_once(tmp_path: Path) -> None:
+    repository = Repository(a_repository(tmp_path / "repository"))
+    one, other = (pickle.loads(pickle.dumps(repository)) for _ in range(2))  # noqa: S301 - our own
+    assert (one is other, one.root) == (True, repository.root)

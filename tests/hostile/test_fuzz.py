@@ -26,7 +26,8 @@ from registry.nodes import Node, Plain, to_value
 from registry.policy import Policy
 from registry.report import github, json, markdown, text
 from registry.rules import RULES
-from registry.snapshot import SUBMODULE, SYMLINK, Snapshot, TreeFile, Version, make_snapshot
+from registry.snapshot import Snapshot, Version, make_snapshot
+from registry.tree import SUBMODULE, SYMLINK, TreeFile
 from registry.weights import parse_weights
 from registry.yaml12 import is_lfs_pointer, parse_yaml
 from tests.heads import content_of

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from registry.yaml12 import MAX_BYTES, MAX_DEPTH, MAX_KEY
+from registry.tree import MAX_BYTES
+from registry.yaml12 import MAX_DEPTH, MAX_KEY
 from tests.build import a_version
 from tests.hostile.door import WRITTEN, Case, Found, Verdict, judge, moves_no_cursor, place_of, replaced, written
 

@@ -13,7 +13,8 @@ from registry.checks import check_snapshot
 from registry.nodes import Plain, to_value
 from registry.policy import Policy
 from registry.rules import RULES
-from registry.snapshot import Snapshot, TreeFile, Version, make_snapshot
+from registry.snapshot import Snapshot, Version, make_snapshot
+from registry.tree import TreeFile
 from tests.build import FILES
 
 Json = dict[str, Any]

@@ -15,7 +15,8 @@ from registry.finding import Finding
 from registry.identity import ModelId
 from registry.policy import Policy
 from registry.rules import RULES
-from registry.snapshot import SUBMODULE, SYMLINK, Snapshot, TreeFile, Version, make_snapshot
+from registry.snapshot import Snapshot, Version, make_snapshot
+from registry.tree import SUBMODULE, SYMLINK, TreeFile
 from tests.build import a_descriptor, a_version
 
 TINY = ModelId("tiny", "1.0")

@@ -7,7 +7,8 @@ import pytest
 
 from registry.diff import FieldChange, FileChange, make_diff, make_fields, make_files, predecessors, refused
 from registry.identity import ModelId
-from registry.snapshot import Snapshot, TreeFile, make_snapshot
+from registry.snapshot import Snapshot, make_snapshot
+from registry.tree import TreeFile
 from registry.wire import Json, make_request
 from tests.build import a_descriptor, a_version
 

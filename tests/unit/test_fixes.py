@@ -20,7 +20,8 @@ from registry.identity import ModelId
 from registry.nodes import Plain, to_value
 from registry.policy import Policy
 from registry.report import fixes
-from registry.snapshot import DESCRIPTOR, TreeFile, Version, parse_version
+from registry.snapshot import Version, parse_version
+from registry.tree import DESCRIPTOR, TreeFile
 from registry.yaml12 import parse_yaml
 
 TINY = ModelId("tiny", "1.0")

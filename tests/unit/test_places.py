@@ -8,7 +8,8 @@ from registry.checks import check_snapshot
 from registry.finding import Finding
 from registry.policy import Policy
 from registry.report.span import span, stands_in
-from registry.snapshot import TreeFile, make_snapshot
+from registry.snapshot import make_snapshot
+from registry.tree import TreeFile
 
 DESCRIPTOR = """\
 model_config:

@@ -8,7 +8,8 @@ from registry.checks import check_snapshot
 from registry.identity import ModelId
 from registry.plan import ACTIONS, Item, Observed, decide, listed_findings, make_plan
 from registry.policy import Policy
-from registry.snapshot import Snapshot, TreeFile, Version, make_snapshot
+from registry.snapshot import Snapshot, Version, make_snapshot
+from registry.tree import TreeFile
 from registry.wire import Json, make_request
 from tests.build import a_descriptor, a_version
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.nodes import Plain, place_of, to_value
-from registry.yaml12 import MAX_BYTES, MAX_DEPTH, parse_yaml
+from registry.tree import MAX_BYTES
+from registry.yaml12 import MAX_DEPTH, parse_yaml
 
 
 def read(text: str | bytes) -> Any:

@@ -1,0 +1,97 @@
+"""Who changed each version, who merged it, and by which pull request, read from one log of git."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from typing import NamedTuple
+
+from registry.identity import ModelId, model_of
+
+_PULL_REQUEST = re.compile(r"Merge pull request #(\d{1,9}) from |.*\(#(\d{1,9})\)$")
+
+
+LOG = "%x01%H%n%P%n%an <%ae>%n%cn <%ce>%n%cI%n%s"  # no name and no subject holds a line feed
+
+
+class Commit(NamedTuple):
+    """Who made a commit, and what it followed."""
+
+    id: str
+    parents: tuple[str, ...]
+    author: str  # `name <address>`
+    committer: str
+    time: str  # ISO 8601 with offset, of the committer
+    subject: str
+
+
+class Logged(NamedTuple):
+    """A commit with the paths that differ from its first parent."""
+
+    commit: Commit
+    paths: Collection[str]
+
+
+class Origin(NamedTuple):
+    """Where the present form of a version comes from."""
+
+    change: Commit  # that made it
+    merge: str | None = None  # id of the commit that merged it into the main line
+    pull_request: int | None = None
+
+
+def parse_log(pieces: Iterable[str]) -> Iterator[Logged]:
+    """What git prints for LOG with the names of files, between NULs."""
+    made: Commit | None = None
+    paths: list[str] = []
+    for piece in pieces:
+        if not piece.startswith("\x01"):
+            paths.append(piece.removeprefix("\n"))
+            continue
+        if made:
+            yield Logged(made, paths)
+        oid, parents, *rest = piece[1:].split("\n", 5)
+        made, paths = Commit(oid, tuple(parents.split()), *rest), []
+    if made:
+        yield Logged(made, paths)
+
+
+def find_origins(
+    log: Iterable[Logged], wanted: Set[ModelId], models: str, merged: Mapping[str, int]
+) -> dict[ModelId, Origin]:
+    """The origin of each wanted version; the log begins with the head, and goes on as `git log --topo-order` does.
+
+    Git shows what a merge brought before what its first parent brought: so the next commit beside the main line that
+    names a version is the one that was merged. `merged` are pull requests that the forge tells of, by their commit on
+    the main line. A version that no commit names, such as in a shallow clone, comes from the head.
+    """
+    found: dict[ModelId, Origin] = {}
+    brought: dict[ModelId, Commit] = {}  # by a merge whose own commits are still to come
+    main = head = None
+    for commit, paths in log:
+        head = head or commit
+        is_main = main in (None, commit.id)
+        main = next(iter(commit.parents), "") if is_main else main
+        named = {model_of(path, models) for path in paths}
+        for model in wanted & named - found.keys():
+            if is_main and len(commit.parents) > 1:
+                brought.setdefault(model, commit)
+            elif is_main or (model in brought and len(commit.parents) < 2):
+                found[model] = _origin(commit, None if is_main else brought.get(model), merged)
+        if len(found) == len(wanted):
+            break
+    if head is not None:
+        rest = {model: _origin(brought.get(model, head), brought.get(model), merged) for model in wanted}
+        found = rest | found
+    return found
+
+
+def _origin(change: Commit, merge: Commit | None, merged: Mapping[str, int]) -> Origin:
+    main = merge or change
+    return Origin(change, merge.id if merge else None, merged.get(main.id) or _pull_request(main.subject))
+
+
+def _pull_request(subject: str) -> int | None:
+    """The number in the title that a forge gives to a merge, or to a squashed change."""
+    match = _PULL_REQUEST.match(subject)
+    return int(match[1] or match[2]) if match else None

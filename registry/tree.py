@@ -1,0 +1,27 @@
+"""Files as a tree of git lists them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+DESCRIPTOR = "model.yaml"
+SYMLINK, SUBMODULE = "120000", "160000"
+MAX_BYTES = 256 * 1024  # of a descriptor
+_POINTER_BYTES = 1024  # a Git LFS pointer is smaller than this: git-lfs(7)
+
+
+class TreeFile(NamedTuple):
+    """One file of a tree; `content` is gathered where a rule reads it: descriptors, and files of a pointer's size."""
+
+    path: str  # in the repository
+    mode: str  # git's, octal digits
+    oid: str  # git's id of the bytes; empty in the working tree
+    size: int  # bytes
+    content: bytes | None = None
+
+
+def is_read(file: TreeFile) -> bool:
+    """Whether rules want the content: of a descriptor that is not too long, and of what may be a pointer."""
+    if file.mode in (SYMLINK, SUBMODULE):
+        return False
+    return file.size <= _POINTER_BYTES or (file.size <= MAX_BYTES and file.path.endswith(f"/{DESCRIPTOR}"))
