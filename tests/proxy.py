@@ -222,9 +222,9 @@ class _Handler(BaseHTTPRequestHandler):
     def upstream(self, path: str) -> HTTPConnection:
         """A connection to where a path is answered: the one of before, unless it was closed meanwhile."""
         port = self.proxy.port(path)
-        connection = self._upstreams.get(port)
-        if connection is None or not _is_open(connection):
-            connection = self._upstreams[port] = HTTPConnection("127.0.0.1", port, timeout=_UPSTREAM)
+        connection = self._upstreams.setdefault(port, HTTPConnection("127.0.0.1", port, timeout=_UPSTREAM))
+        if not _is_open(connection):
+            connection.close()  # it opens itself anew
         return connection
 
     def handle_any(self) -> None:
