@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from registry.errors import EndpointError
 from registry.identity import ModelId
 from registry.limiter import Limiters
-from registry.web import PATIENT, Patience, Session, WebError, cause_of, make_session, read_whole, redact
+from registry.patience import PATIENT, Patience
+from registry.web import BrokenOffError, Response, Session, WebError, cause_of, make_session, read_whole, redact
 from registry.wire import API, Json, model_path
 
 _NOT_OFFERED = (405, 501)
 _MOST = 64 * 1024 * 1024  # bytes of an answer
 _PAGE = 1000  # versions in one answer: the most that the API gives
-_POLL_SECONDS, _POLLS = 1.0, 600
+_POLL_SECONDS = 1.0
 
 
 class Answer(NamedTuple):
@@ -45,14 +47,19 @@ class Ready(NamedTuple):
 
 
 class Endpoint:
-    """One endpoint at `url`; every call has a time-out and is retried where that may help."""
+    """One endpoint at `url`; every call has a time-out and is retried where that may help.
 
-    def __init__(self, url: str, token: str | None, *, patience: Patience = PATIENT) -> None:
+    `wait`: seconds that one registration may be in progress. Each that takes them all halves them for the others, so
+    that any number of stuck ones costs a run no more than twice the time.
+    """
+
+    def __init__(self, url: str, token: str | None, *, patience: Patience = PATIENT, wait: float = 600.0) -> None:
         self.url = url.rstrip("/")
-        limiters = Limiters()
-        self._timeout = patience.timeout
-        self._session = make_session(public_only=False, patience=patience, limiters=limiters)
-        self._once = make_session(public_only=False, patience=patience._replace(retries=0), limiters=limiters)
+        self._patience = patience
+        self._wait = wait
+        limiters, once = Limiters(), replace(self._patience, retries=0)
+        self._session = make_session(public_only=False, patience=self._patience, limiters=limiters)
+        self._once = make_session(public_only=False, patience=once, limiters=limiters)
         for session in (self._session, self._once) if token else ():
             session.headers["Authorization"] = f"Bearer {token}"
 
@@ -106,7 +113,8 @@ class Endpoint:
 
     def await_finished(self, model: ModelId) -> None:
         """Wait until the registration is finished, where the endpoint tells; raises EndpointError if it failed."""
-        for _ in range(_POLLS):
+        began, wait = time.monotonic(), self._wait
+        while True:
             answer = self.status(model)
             state = answer.body.get("state", "Finished") if answer.status == 200 else "Finished"
             if state == "Failed":
@@ -115,8 +123,10 @@ class Endpoint:
                 )
             if state != "InProgress":
                 return
-            time.sleep(_POLL_SECONDS)
-        raise EndpointError(f"{model}: still in progress after {_POLLS * _POLL_SECONDS:.0f} s", hint="run again")
+            if time.monotonic() - began >= wait:
+                self._wait /= 2
+                raise EndpointError(f"{model}: still in progress after {wait:.0f} s", hint="run again")
+            time.sleep(min(_POLL_SECONDS, wait))
 
     def close(self) -> None:
         """Let the connections go."""
@@ -125,19 +135,33 @@ class Endpoint:
 
     def _call(self, method: str, path: str, body: Json | None = None, session: Session | None = None) -> Answer:
         try:
-            response = (session or self._session).request(
-                method, self.url + path, json=body, timeout=self._timeout, allow_redirects=False, stream=True
-            )
-            found = _json(read_whole(response, most=_MOST))
+            session = session or self._session
+            response, content = self._ask(method, path, body, session, again=session is not self._once)
         except WebError as error:
             hint = "check `endpoint` in [tool.registry] or REGISTRY_ENDPOINT, and whether it runs; then run again"
             raise EndpointError(f"{method} {self.url}{path}: no answer: {cause_of(error)}", hint=hint) from error
+        found = _json(content)
         may_differ = "WWW-Authenticate" in response.headers
         if not isinstance(found, list):
             return Answer(response.status_code, found if isinstance(found, dict) else {}, may_differ)
         following = urlsplit(response.links.get("next", {}).get("url", ""))
         items = [item for item in found if isinstance(item, dict)]
         return Answer(response.status_code, {}, may_differ, items, f"{following.path}?{following.query}")
+
+    def _ask(
+        self, method: str, path: str, body: Json | None, session: Session, *, again: bool
+    ) -> tuple[Response, bytes]:
+        """The answer and its body; a session tries again by itself only what breaks off before the body."""
+        timeout = self._patience.timeout
+        response = session.request(
+            method, self.url + path, json=body, timeout=timeout, allow_redirects=False, stream=True
+        )
+        try:
+            return response, read_whole(response, most=_MOST)
+        except BrokenOffError:
+            if not again:
+                raise
+            return self._ask(method, path, body, session, again=False)
 
     def _expect(self, answer: Answer, model: ModelId, statuses: Any) -> Answer:
         if answer.status in statuses:

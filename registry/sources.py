@@ -9,8 +9,9 @@ from urllib.parse import urljoin, urlsplit
 
 from registry.checks.sources import has_credentials, source_problem
 from registry.errors import SourceError, SourceProblem
+from registry.patience import PATIENT, Patience
 from registry.policy import Policy
-from registry.web import PATIENT, Patience, Response, WebError, cause_of, is_not_public, make_session, redact
+from registry.web import Response, WebError, cause_of, is_not_public, make_session, redact
 
 _CHUNK = 1024 * 1024
 _MAX_HOPS = 5

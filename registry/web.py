@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import socket
 import time
-from collections.abc import Iterator
-from typing import Any, NamedTuple, Self
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import requests
@@ -26,24 +27,15 @@ from urllib3.util import Retry
 
 from registry.addresses import is_public
 from registry.limiter import Limiters
+from registry.patience import PATIENT, Patience, TimedResponse
 
 Session = requests.Session
 Response = requests.Response
 WebError = requests.RequestException  # whatever a call may raise
 
+BrokenOffError = requests.exceptions.ChunkedEncodingError  # a body that ended early, in chunks or not
+IsAllowed = Callable[[str], bool]  # whether one may talk to this address
 
-class Patience(NamedTuple):
-    """How long a call waits, and how often it is tried again."""
-
-    timeout: tuple[float, float]  # seconds to connect, and between two bytes
-    retries: int  # with 0.3 s, doubled each time and jittered: 4 are about 5 s in all, or what the service asks for
-    is_obedient: bool = True  # waits as long as `Retry-After` says
-
-
-PATIENT = Patience((10.0, 60.0), 4)
-HASTY = Patience((5.0, 15.0), 1, is_obedient=False)  # for somebody who sits and waits
-
-LONGEST = 120.0  # seconds after the first failure in which another attempt is begun, and for a whole answer to come
 _COMPLAINTS = (429, 503)
 _CONNECTIONS = 64  # kept open to one service: as many as there can be workers
 _RETRIED = (429, 500, 502, 503, 504)
@@ -93,15 +85,13 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
             yield from _chain(inner)
 
 
-def read_whole(response: Response, *, most: int, seconds: float = LONGEST) -> bytes:
-    """The body of a streamed answer; raises WebError where it is too long, or too slow in coming."""
-    begun, body = time.monotonic(), bytearray()
+def read_whole(response: Response, *, most: int) -> bytes:
+    """The body of a streamed answer; raises WebError where it is too long, breaks off, or is too slow in coming."""
+    body = bytearray()
     for chunk in response.iter_content(65536):
         body += chunk
         if len(body) > most:
             raise WebError(f"the answer has more than {most:,} bytes")
-        if time.monotonic() - begun > seconds:
-            raise requests.ReadTimeout(f"the answer took more than {seconds:.0f} s to come")
     return bytes(body)
 
 
@@ -113,23 +103,13 @@ def make_session(
     limiters: Limiters | None = None,
 ) -> Session:
     """A session that retries 429, 5xx and dropped connections with growing pauses, and honours Retry-After; one
-    complaint of a service slows down all that share the limiters.
+    complaint of a service slows down all that share the limiters. It waits for nothing for ever.
 
     With `public_only` a connection to an address that is not public is refused when it is made, whatever the name
     resolved to before.
     """
-    retry = _Retry(
-        total=patience.retries,
-        respect_retry_after_header=patience.is_obedient,
-        backoff_factor=0.3,
-        backoff_jitter=0.3,
-        status_forcelist=_RETRIED,
-        allowed_methods=None,  # all of ours may be sent twice
-        raise_on_status=False,
-        redirect=0,
-    )
-    retry.limiters = limiters or Limiters()
-    adapter = _PublicAdapter(retry, allow_loopback=allow_loopback) if public_only else _PacedAdapter(retry)
+    is_allowed = partial(is_public, allow_loopback=allow_loopback) if public_only else _is_any
+    adapter = _Adapter(patience, limiters or Limiters(), is_allowed)
     session = _Session()
     session.trust_env = not public_only  # a proxy would connect in our place, to any address
     session.mount("https://", adapter)
@@ -144,24 +124,26 @@ class _Session(Session):
         return None
 
 
-class _Retry(Retry):
+class _Retries(Retry):
     """Retries at a pace that all workers share, and not for ever."""
 
     limiters: Limiters
+    patience: Patience
     _service = ""
     _first: float | None = None  # when the first attempt had failed
 
     def new(self, **changes: Any) -> Self:
         """The same with changes."""
         other = super().new(**changes)
-        other.limiters, other._service, other._first = self.limiters, self._service, self._first
+        other.limiters, other.patience = self.limiters, self.patience
+        other._service, other._first = self._service, self._first
         return other
 
     def increment(self, *args: Any, **kwargs: Any) -> Self:
         """What is left after a failure; raises MaxRetryError where nothing is, or where it would be too late."""
         self._first = self._first or time.monotonic()
         response, pool = kwargs.get("response"), kwargs.get("_pool")
-        if time.monotonic() + self._asked(response) > self._first + LONGEST:
+        if time.monotonic() + self._asked(response) > self._first + self.patience.again:
             self.total = 0
         if pool is not None:
             self._service = f"{pool.host}:{pool.port}"
@@ -190,12 +172,37 @@ class _Retry(Retry):
             return 0.0
 
 
-class _PacedAdapter(HTTPAdapter):
-    """Sends at the pace that the service seems to bear."""
+def _make_retries(patience: Patience, limiters: Limiters) -> _Retries:
+    retries = _Retries(
+        total=patience.retries,
+        respect_retry_after_header=patience.is_obedient,
+        backoff_factor=0.3,
+        backoff_jitter=0.3,
+        status_forcelist=_RETRIED,
+        allowed_methods=None,  # all of ours may be sent twice
+        raise_on_status=False,
+        redirect=0,
+    )
+    retries.limiters, retries.patience = limiters, patience
+    return retries
 
-    def __init__(self, retry: _Retry) -> None:
-        self._limiters = retry.limiters
-        super().__init__(max_retries=retry, pool_maxsize=_CONNECTIONS)
+
+class _Adapter(HTTPAdapter):
+    """Sends at the pace that the service seems to bear, to addresses that are allowed, and looks at the clock."""
+
+    def __init__(self, patience: Patience, limiters: Limiters, is_allowed: IsAllowed) -> None:
+        self._limiters = limiters
+        self._pools = _make_pools(patience, is_allowed)
+        super().__init__(max_retries=_make_retries(patience, limiters), pool_maxsize=_CONNECTIONS)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
 
     def send(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> Response:
         """The answer."""
@@ -210,31 +217,30 @@ class _PacedAdapter(HTTPAdapter):
         return response
 
 
-class _PublicAdapter(_PacedAdapter):
-    """Looks at the address that a socket is really connected to, before anything is sent."""
-
-    def __init__(self, retry: _Retry, *, allow_loopback: bool) -> None:
-        self._allow_loopback = allow_loopback
-        super().__init__(retry)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _public_pools(allow_loopback=self._allow_loopback)
+def _is_any(_: str) -> bool:
+    return True
 
 
-def _public_pools(*, allow_loopback: bool) -> dict[str, type[HTTPConnectionPool]]:
+def _make_pools(patience: Patience, is_allowed: IsAllowed) -> dict[str, type[HTTPConnectionPool]]:
     def checked(connection: HTTPConnection, connected: socket.socket) -> socket.socket:
+        # The address that the socket is really connected to, before anything is sent.
         address = connected.getpeername()[0]
-        if not is_public(address, allow_loopback=allow_loopback):
+        if not is_allowed(address):
             connected.close()
             raise NotPublicError(connection, f"{connection.host} is at {address}, which is not public")
         return connected
 
+    timed = staticmethod(partial(TimedResponse, patience))
+
     class PlainConnection(HTTPConnection):
+        response_class = timed  # type: ignore[assignment]
+
         def _new_conn(self) -> socket.socket:
             return checked(self, super()._new_conn())
 
     class SecureConnection(HTTPSConnection):
+        response_class = timed  # type: ignore[assignment]
+
         def _new_conn(self) -> socket.socket:
             return checked(self, super()._new_conn())
 

@@ -113,3 +113,6 @@ def dripped(pause: float, over: threading.Event) -> Fault:
             over.wait(pause)
 
     return fault
+
+
+lost_at_once = before(lambda: None)  # a request that nobody learns of

@@ -27,7 +27,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
             "rules: pure functions",
             "snapshot diff plan outcome condition edits pins fixes facts weights counting pickles checks report",
         ),
-        ("the web", "web"),
+        ("the web", "patience web"),
         ("adapters", "sources ranges objects repository storage endpoint writing"),
         (
             "stories",

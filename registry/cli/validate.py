@@ -89,8 +89,8 @@ def _open_online(settings: Settings, jobs: int) -> Iterator[Online]:
     from registry.asking import find_unregistered, load_remote_facts
     from registry.endpoint import Endpoint
     from registry.judging import Online, Unregistered
+    from registry.patience import HASTY
     from registry.sources import Sources
-    from registry.web import HASTY
 
     def ask_endpoint(models: Mapping[ModelId, bool]) -> Unregistered:
         if not settings.endpoint:

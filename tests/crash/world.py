@@ -24,8 +24,9 @@ from azure.storage.blob import (
     generate_container_sas,
 )
 
-from registry.cli.context import open_run
-from registry.reconcile import preview
+from registry.cli.context import connector, open_place
+from registry.planning import Planner
+from registry.preview import preview
 from registry.repository import Repository
 from registry.settings import parse_settings
 from tests.azurite import Azurite, free_port
@@ -66,8 +67,12 @@ class World:
         """What a third run would do; planned in this process, which has everything loaded already."""
         repository = Repository(self.repository)
         settings = parse_settings((self.repository / "pyproject.toml").read_text(), self.env)
-        with open_run(repository, settings) as run:
-            return [f"{item.action} {item.model}: {item.reason}" for item in preview(run, "HEAD", full=True).items]
+        with open_place(repository, settings) as place:
+            now = place.stand(repository.commit("HEAD"), full=True)
+            planner = Planner(repository, place.ledger, settings.models, settings.policy)
+            connect = connector(repository, settings, place.storage)
+            plan = preview(planner, now, place.where, place.storage, connect)
+        return [f"{item.action} {item.model}: {item.reason}" for item in plan.items]
 
     def killed(self, match: Match, fault: Callable[[Callable[[], None]], Fault]) -> bool:
         """Begin the run, and kill it before or after a request; whether it came so far."""

@@ -20,11 +20,11 @@ from azure.storage.blob import ContainerClient, generate_container_sas
 from registry.asking import load_remote_facts
 from registry.checks import check_versions
 from registry.finding import Finding
+from registry.patience import Patience
 from registry.policy import Policy
 from registry.repository import Repository
 from registry.rules import ONLINE, RULES
 from registry.sources import Sources
-from registry.web import Patience
 from tests.azurite import Azurite, free_port
 from tests.build import a_commit, a_descriptor, a_version, write
 from tests.command import started
@@ -331,7 +331,7 @@ def judged_beside(place: Place, slow: str, patience: float, silence: float, jobs
         write(place.repository, "tiny/1.0", version)
         snapshot = Repository(place.repository).working_snapshot("models")
         policy = Policy(sources=(slow, server.url), allow_loopback=True)
-        with closing(Sources(policy, {}, Patience((10.0, patience), 0))) as sources:
+        with closing(Sources(policy, {}, Patience(connect=10.0, silence=patience, retries=0))) as sources:
             return check_versions(load_remote_facts(sources, snapshot, {}, jobs=jobs, silence=silence), policy)
 
 

@@ -12,16 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from registry.errors import SourceError
+from registry.patience import Patience
 from registry.policy import Policy
 from registry.ranges import Limits, RemoteFile
 from registry.sources import Sources
-from registry.web import Patience
 from tests.e2e.ranged import RangeServer, Served, range_server
 from tests.e2e.sources import Stall, source
 
 KIB = 1024
 DATA = secrets.token_bytes(300 * KIB)
-ONCE = Patience((10.0, 30.0), 0)
+ONCE = Patience(connect=10.0, silence=30.0, retries=0)
 LIMITS = Limits(bytes=1024 * KIB, seconds=30)
 
 
@@ -156,7 +156,10 @@ def test_a_whole_file_is_read_where_it_is_not_too_long() -> None:
 
 
 def test_a_server_that_stalls_is_given_up() -> None:
-    with source({"/f": b"abc"}, stall=Stall()) as url, remote(url, patience=Patience((10.0, 1.0), 0)) as found:
+    with (
+        source({"/f": b"abc"}, stall=Stall()) as url,
+        remote(url, patience=Patience(connect=10.0, silence=1.0, retries=0)) as found,
+    ):
         error = caught(lambda: found.read(0, 8))
     assert (error.problem, str(error).endswith(": nothing comes in time")) == ("unreachable", True)
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from registry.errors import SourceError
+from registry.patience import Patience
 from registry.policy import Policy
 from registry.sources import Sources
-from registry.web import Patience, WebError, make_session
+from registry.web import WebError, make_session
 from tests.e2e.sources import source
 
 REDIRECTS = (301, 302, 303, 307, 308)
@@ -116,7 +117,10 @@ def test_redirects_in_a_circle_come_to_an_end() -> None:
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "127.0.0.2"])
 def test_a_connection_to_an_inner_address_is_closed_before_anything_is_sent(name: str) -> None:
     host = "127.0.0.1" if name == "localhost" else name
-    with inner(host) as found, make_session(public_only=True, patience=Patience((5.0, 5.0), 0)) as session:
+    with (
+        inner(host) as found,
+        make_session(public_only=True, patience=Patience(connect=5.0, silence=5.0, retries=0)) as session,
+    ):
         url = f"http://{name}:{found.port}/secret"
         with pytest.raises(WebError, match="not public"):
             session.get(url, headers={"Authorization": "SECRET"}, timeout=5)

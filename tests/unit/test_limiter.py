@@ -141,9 +141,8 @@ def test_one_429_slows_all_workers() -> None:
     assert all(moment - asked[0] >= 1.0 for moment in asked[1:])
 
 
-def test_an_answer_that_drips_or_does_not_end_is_given_up() -> None:
+def test_an_answer_that_does_not_end_is_given_up() -> None:
     with a_service([], []) as url, make_session(public_only=False) as session:
+        answer = session.get(url, stream=True, timeout=10)
         with pytest.raises(WebError, match="more than 1 bytes"):
-            read_whole(session.get(url, stream=True, timeout=10), most=1)
-        with pytest.raises(WebError, match="took more than"):
-            read_whole(session.get(url, stream=True, timeout=10), most=10, seconds=-1.0)
+            read_whole(answer, most=1)
