@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from registry.checks import check_twins, check_versions
 from registry.desired import load_requests
-from registry.errors import LedgerError, RepositoryError
+from registry.errors import EndpointError, RepositoryError, StorageError
 from registry.evidence import load_facts
 from registry.finding import Finding, Severity, weigh
 from registry.identity import ModelId, model_of
@@ -40,14 +40,15 @@ class Task:
     version: Version | None
     request: Json | None
     receipt: Receipt | None
+    error: StorageError | None = None  # why nothing can be said of it now
 
 
 @dataclass(frozen=True)
 class Work:
-    """A plan, and the last receipts of what there is to do."""
+    """A plan, and what is known of what there is to do."""
 
     plan: Plan
-    receipts: Mapping[ModelId, Receipt] = field(default_factory=dict)
+    known: Mapping[ModelId, Look] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Look(NamedTuple):
 
     receipt: Receipt | None = None
     drift: str = ""  # what storage or endpoint lack of it, where they were asked
-    damage: str = ""  # why the receipt cannot be read
+    error: StorageError | None = None  # why the receipt cannot be read
 
     @property
     def observed(self) -> Observed | None:
@@ -107,7 +108,7 @@ class Planner:
     def load_work(self, commit: str, converged: str | None, scope: Scope, drift_of: DriftOf | None = None) -> Work:
         """The plan for the versions in scope."""
         names = self.repository.neighbours(commit, self.models, scope.touched)
-        present, receipts, items = scope.touched & names, dict[ModelId, Receipt](), list[Item | None]()
+        present, known, items = scope.touched & names, dict[ModelId, Look](), list[Item | None]()
         with ThreadPoolExecutor(self.jobs) as pool:
 
             def look(models: Iterable[ModelId]) -> dict[ModelId, Look]:
@@ -116,9 +117,10 @@ class Planner:
 
             for looks, decided in self._decided(commit, present, names, look):
                 items += decided
-                receipts |= _of_what_is_done(decided, looks)
-            items += [_decide_gone(model, found) for model, found in look(sorted(scope.touched - present)).items()]
-        return Work(make_plan(commit, converged, items, scope.versions - len(present)), receipts)
+                known |= _of_what_is_done(decided, looks)
+            gone = look(sorted(scope.touched - present))
+            items += [_decide_gone(model, found) for model, found in gone.items()]
+        return Work(make_plan(commit, converged, items, scope.versions - len(present)), known | gone)
 
     def load_tasks(self, work: Work) -> Iterator[Task]:
         """What there is to do with all that doing it needs, read in groups: memory does not grow with the plan."""
@@ -128,8 +130,8 @@ class Planner:
             versions = self.repository.snapshot(work.plan.commit, self.models, wanted).versions if wanted else {}
             requests = load_requests(self.repository, versions.values())
             for item in group:
-                model = item.model
-                yield Task(item, versions.get(model), requests.get(model), work.receipts.get(model))
+                model, known = item.model, work.known.get(item.model, Look())
+                yield Task(item, versions.get(model), requests.get(model), known.receipt, known.error)
 
     def _decided(
         self,
@@ -152,7 +154,7 @@ class Planner:
         work = partial(_decide, self.repository, self.models, self.policy)
         for items in map_shares(work, shares()):
             known = looks.pop(0)
-            yield known, [_unless_damaged(item, known[item.model]) for item in items]
+            yield known, [_unless_unread(item, known[item.model]) for item in items]
 
     def _look(self, where: Mapping[ModelId, str] | None, drift_of: DriftOf | None, model: ModelId) -> Look:
         """The last receipt of a version, and what storage or endpoint lack of it where they are asked."""
@@ -161,9 +163,12 @@ class Planner:
                 receipt = self.ledger.receipt(model)
             else:
                 receipt = self.ledger.read_receipt(where[model]) if model in where else None
-        except LedgerError as error:  # one damaged receipt does not stop the others
-            return Look(damage=f"{error}: {error.hint}")
-        return Look(receipt, drift_of(model, receipt) if drift_of and receipt else "")
+        except StorageError as error:  # one receipt that is damaged or cannot be read does not stop the others
+            return Look(error=error)
+        try:
+            return Look(receipt, drift_of(model, receipt) if drift_of and receipt else "")
+        except (StorageError, EndpointError) as error:  # doing it again is safe, and says whether that was all
+            return Look(receipt, f"could not be compared: {error}")
 
 
 class _Share(NamedTuple):
@@ -188,16 +193,15 @@ def _decide(repository: Repository, models: str, policy: Policy, share: _Share) 
 
 def _decide_gone(model: ModelId, look: Look) -> Item | None:
     item = decide(None, None, look.observed, (), model)
-    return _unless_damaged(item or Item(model, "unchanged", ""), look) if item or look.damage else None
+    return _unless_unread(item or Item(model, "unchanged", ""), look) if item or look.error else None
 
 
-def _unless_damaged(item: Item, look: Look) -> Item:
-    return Item(item.model, "refuse", look.damage) if look.damage else item
+def _unless_unread(item: Item, look: Look) -> Item:
+    return Item(item.model, "refuse", f"{look.error}: {look.error.hint}") if look.error else item
 
 
-def _of_what_is_done(items: Iterable[Item], looks: Mapping[ModelId, Look]) -> dict[ModelId, Receipt]:
-    models = (item.model for item in items if item.action != "unchanged")
-    return {model: receipt for model in models if (receipt := looks[model].receipt)}
+def _of_what_is_done(items: Iterable[Item], looks: Mapping[ModelId, Look]) -> dict[ModelId, Look]:
+    return {item.model: looks[item.model] for item in items if item.action != "unchanged"}
 
 
 def _by_model(findings: Iterable[Finding], models: str) -> dict[ModelId, list[Finding]]:

@@ -110,6 +110,8 @@ class Registrar:
 
     def _do(self, task: Task) -> Result:
         item = task.item
+        if task.error is not None and task.error.retryable:
+            return Result(item.model, "failed", str(task.error), retryable=True, hint=task.error.hint)
         if item.action in ("refuse", "missing"):
             outcome: Outcome = "refused" if item.action == "refuse" else "missing"
             return Result(item.model, outcome, item.reason, findings=item.findings)

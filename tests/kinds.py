@@ -6,8 +6,7 @@ import re
 
 from tests.proxy import Asked, Match
 
-ENDPOINT = "the-endpoint"  # for AZURE_HTTP_USER_AGENT: storage is asked by the reconciler and by the endpoint
-
+_STORAGE = ("/private/", "/source/")
 _LEDGER = {"lock": "lock", "state.json": "state", "receipts": "receipt", "intents": "intent"}
 _VERBS = {"lease": "{action} lease on", "metadata": "record digest of", "block": "PUT block of", "blocklist": "commit"}
 
@@ -43,8 +42,9 @@ def number(wanted: int) -> Match:
 
 
 def is_reconcilers(asked: Asked) -> bool:
-    """Whether the reconciler asks: not the endpoint, nor storage that looks at a source."""
-    return ENDPOINT not in asked.agent and asked.agent.startswith(("azsdk-python", "python-requests"))
+    """Whether a reconciler with one job asks, and neither an endpoint that it waits for nor storage that copies."""
+    waits = any(not other.path.startswith(_STORAGE) for other in asked.during)
+    return not waits and not asked.agent.startswith("axios")
 
 
 def _storage_kind(asked: Asked) -> str:

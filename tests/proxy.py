@@ -25,7 +25,7 @@ _HOP = {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transf
 _UPSTREAM = 60.0  # seconds
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Asked:
     """A request as it came in."""
 
@@ -34,6 +34,7 @@ class Asked:
     target: str  # path and query as sent: may hold a signature
     headers: Mapping[str, str] = field(repr=False)  # names in lower case
     time: float = field(repr=False)  # monotonic seconds
+    during: tuple[Asked, ...] = field(repr=False)  # what was not answered yet when it came
 
     @property
     def path(self) -> str:
@@ -162,6 +163,7 @@ class Proxy:
         self.asked: list[Asked] = []
         self.url = ""
         self._faults: list[tuple[Match, Fault, list[None]]] = []
+        self._going: list[Asked] = []
         self._lock = threading.Lock()
 
     @contextmanager
@@ -192,13 +194,19 @@ class Proxy:
     def come(self, method: str, target: str, headers: Mapping[str, str]) -> tuple[Asked, Fault]:
         """Note a request; returns what is to be done with it."""
         with self._lock:
-            asked = Asked(len(self.asked) + 1, method, target, headers, time.monotonic())
+            asked = Asked(len(self.asked) + 1, method, target, headers, time.monotonic(), tuple(self._going))
             self.asked.append(asked)
+            self._going.append(asked)
             for match, fault, left in self._faults:
                 if left and match(asked):
                     left.pop()
                     return asked, fault
         return asked, passed
+
+    def go(self, asked: Asked) -> None:
+        """Note that a request is answered, or will not be."""
+        with self._lock:
+            self._going.remove(asked)
 
     def port(self, path: str) -> int:
         """Where a path is answered."""
@@ -235,6 +243,8 @@ class _Handler(BaseHTTPRequestHandler):
             fault(Exchange(asked, self))
         except (OSError, HTTPException):  # one side has gone: so does the other
             self.close_connection = True
+        finally:
+            self.proxy.go(asked)
 
     do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = handle_any  # noqa: N815 - what http.server looks for
 

@@ -32,7 +32,6 @@ from registry.settings import parse_settings
 from tests.azurite import Azurite, free_port
 from tests.build import FILES, a_commit, a_descriptor, a_repository, a_version
 from tests.command import Done, registry, started
-from tests.kinds import ENDPOINT
 from tests.proxy import Fault, Match, Proxy
 
 WEIGHTS = b"weights" * 100
@@ -219,8 +218,7 @@ def _container(azurite: Azurite, account: str, name: str) -> ContainerClient:
 @contextmanager
 def _serving(repository: Path, port: int, env: dict[str, str]) -> Iterator[None]:
     """`registry serve`, until the block ends."""
-    environment = {**env, "AZURE_HTTP_USER_AGENT": ENDPOINT}
-    server = started(repository, "serve", "--port", str(port), env=environment)
+    server = started(repository, "serve", "--port", str(port), env=env)
     try:
         for _ in range(600):
             with suppress(requests.ConnectionError):
