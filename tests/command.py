@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tests.build import IDENTITY
 
@@ -32,20 +32,22 @@ class Done:
         return json.loads(self.out)
 
 
-def _environment(env: dict[str, str] | None) -> dict[str, str]:
+def environment(env: dict[str, str] | None) -> dict[str, str]:
     """An environment of its own, into which nothing of ours is inherited."""
     kept = {key: os.environ[key] for key in ("PATH", "HOME", "LANG", "TMPDIR") if key in os.environ}
     return {**kept, **IDENTITY, "PYTHONWARNINGS": "error", "COLUMNS": "100", **(env or {})}
 
 
-def started(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
-    """`registry`, running, with pipes for what it says; it can be interrupted."""
+def started(
+    folder: Path, *arguments: str, env: dict[str, str] | None = None, output: int | IO[str] = subprocess.PIPE
+) -> subprocess.Popen[str]:
+    """`registry`, running, with pipes or a file for what it says; it can be interrupted."""
     return subprocess.Popen(
         [str(SCRIPT), *arguments],
         cwd=folder,
-        env=_environment(env),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        env=environment(env),
+        stdout=output,
+        stderr=output,
         text=True,
         # A shell that starts the tests in the background lets its children ignore interrupts.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -68,7 +70,7 @@ def registry(
     done = subprocess.run(
         [str(SCRIPT), *arguments],
         cwd=folder,
-        env=_environment(env),
+        env=environment(env),
         capture_output=True,
         text=True,
         timeout=timeout,

@@ -104,10 +104,13 @@ class Exchange:
         if is_chunked:
             self.write(b"0\r\n\r\n")
 
+    def read(self) -> bytes:
+        """The body of the request, for one who does not forward it."""
+        return b"".join(self._unread)
+
     def answer(self, status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> None:
         """Answer in the place of the upstream, which learns nothing of the request."""
-        for _ in self._unread:
-            pass
+        self.read()
         sent = [*(headers or {}).items(), ("Content-Length", str(len(body)))]
         self._head(Answer(status, sent, iter(())), [])
         if self.asked.method != "HEAD":
@@ -119,6 +122,8 @@ class Exchange:
 
     def head(self, answer: Answer, *, length: int | None = None) -> None:
         """The head of an answer alone, with another length where one is given; the connection ends after it."""
+        if self.asked.method == "HEAD":  # its length is that of a body which does not come
+            length = None
         kept = [pair for pair in answer.headers if length is None or pair[0].lower() != "content-length"]
         extra = [("Content-Length", str(length))] if length is not None else []
         self._head(Answer(answer.status, kept, answer.body), [*extra, ("Connection", "close")])
@@ -162,6 +167,7 @@ class Proxy:
         self.delay = delay  # seconds that each request takes longer
         self.asked: list[Asked] = []
         self.url = ""
+        self.watch: Callable[[Asked], None] = lambda _: None  # sees each request before anything is done with it
         self._faults: list[tuple[Match, Fault, list[None]]] = []
         self._going: list[Asked] = []
         self._lock = threading.Lock()
@@ -238,6 +244,7 @@ class _Handler(BaseHTTPRequestHandler):
     def handle_any(self) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
         asked, fault = self.proxy.come(self.command, self.path, headers)
+        self.proxy.watch(asked)
         time.sleep(self.proxy.delay)
         try:
             fault(Exchange(asked, self))

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 from tests import faults
 from tests.azurite import Azurite
-from tests.crash.world import CONVERGED, NOTHING, RUN, World, a_world
+from tests.crash.story import CONVERGED, a_story
 from tests.kinds import is_reconcilers, kind_of, number, of_kind
 from tests.proxy import Fault, Match
+from tests.world import NOTHING, RUN, World
 
 STARTS = (NOTHING, CONVERGED)  # where a kind occurs in both, the later one has more to spoil
 WHEN: dict[str, Callable[[Callable[[], None]], Fault]] = {"before": faults.before, "after": faults.after}
@@ -89,7 +90,7 @@ class Matrix:
 def a_matrix(folder: Path, azurite: Azurite, *, jobs: int) -> Iterator[Matrix]:
     """A matrix of so many kills at once."""
     with ExitStack() as stack, ThreadPoolExecutor(jobs) as pool:
-        contexts = [a_world(folder / f"{number}", azurite) for number in range(jobs)]
+        contexts = [a_story(folder / f"{number}", azurite) for number in range(jobs)]
         yield Matrix(list(pool.map(stack.enter_context, contexts)))
 
 
@@ -110,5 +111,7 @@ def _problems(world: World, kill: Kill, wanted: dict[str, Any]) -> Iterator[str]
         return
     state = world.state()
     yield from (f"{part} differs: {state[part]}" for part in wanted if state[part] != wanted[part])
+    if world.unverified:
+        yield f"registered before they were verified: {world.unverified}"
     if left := world.left():
         yield f"the run after that would do {left}"

@@ -37,9 +37,9 @@ class OlderGenerationError(RegistryError):
 class Records:
     """The records in one database file, which is made where there is none; safe to use from several threads."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, wait: float = 30.0) -> None:
         with _translated():
-            self._engine = make_engine(url)
+            self._engine = make_engine(url, wait=wait)
         # A writer takes the lock as it begins: one that upgrades later would fail where it can only wait.
         self._writer = self._engine.execution_options(writes=True)
         with self._writing() as session:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,20 +25,26 @@ from azure.storage.blob import (
     generate_container_sas,
 )
 
-from registry.cli.context import connector, open_place
-from registry.planning import Planner
+from registry.cli.context import Place, make_run, open_place
+from registry.endpoint import Endpoint
+from registry.outcome import Outcomes
+from registry.patience import Patience
 from registry.preview import preview
+from registry.reconcile import reconcile
 from registry.repository import Repository
 from registry.settings import parse_settings
+from registry.sources import Sources
 from tests.azurite import Azurite, free_port
-from tests.build import FILES, a_commit, a_descriptor, a_repository, a_version
+from tests.build import FILES, a_descriptor, a_repository, a_version
 from tests.command import Done, registry, started
-from tests.proxy import Fault, Match, Proxy
+from tests.proxy import Asked, Fault, Match, Proxy
 
 WEIGHTS = b"weights" * 100
+PIN: dict[str, Any] = {"sha256": hashlib.sha256(WEIGHTS).hexdigest(), "size": len(WEIGHTS)}
 RUN = ("reconcile", "--full", "--jobs", "1")
 MODELS = ("tiny/1.0", "tiny/1.1", "tiny/1.2", "tiny/1.3")
-NOTHING, CONVERGED = "from nothing", "from an earlier commit, with damage"
+NOTHING = "from nothing"
+SERVE_LOG = ".registry/serve.log"
 TOKEN = "a-token-of-the-crash-matrix"
 
 
@@ -56,7 +63,12 @@ class World:
     proxy: Proxy
     container: ContainerClient
     env: dict[str, str]
+    sources: dict[str, str]  # the URL of WEIGHTS by account: `source` needs a SAS, in `private` everybody may read it
+    unverified: list[str] = field(default_factory=list)  # what was registered before its bytes were verified
     _remembered: dict[str, Remembered] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.proxy.watch = self._watch
 
     def run(self, *arguments: str) -> Done:
         """Run a command."""
@@ -64,14 +76,38 @@ class World:
 
     def left(self) -> list[str]:
         """What a third run would do; planned in this process, which has everything loaded already."""
-        repository = Repository(self.repository)
-        settings = parse_settings((self.repository / "pyproject.toml").read_text(), self.env)
-        with open_place(repository, settings) as place:
-            now = place.stand(repository.commit("HEAD"), full=True)
-            planner = Planner(repository, place.ledger, settings.models, settings.policy)
-            connect = connector(repository, settings, place.storage)
-            plan = preview(planner, now, place.where, place.storage, connect)
+        with self._place() as place:
+            run = make_run(place)
+            now = place.stand(place.repository.commit("HEAD"), full=True)
+            plan = preview(run.planner, now, place.where, place.storage, run.connect)
         return [f"{item.action} {item.model}: {item.reason}" for item in plan.items]
+
+    def weights(self, account: str = "source", *, pin: Mapping[str, Any] = PIN, **changes: Any) -> dict[str, bytes]:
+        """A version whose weights are in an account of contributors."""
+        files: dict[str, Any] = {name: f"./{name}" for name in FILES if name != "model.bin"}
+        files["model.bin"] = {"source": self.sources[account], **pin}
+        version = a_version(a_descriptor(model_files=files, **changes))
+        return {name: content for name, content in version.items() if name != "model.bin"}
+
+    def hurried(self, patience: Patience, *, wait: float = 1.0) -> Outcomes:
+        """A run in this process, which has little patience with endpoint and sources."""
+        with self._place() as place:
+            usual, settings = make_run(place, jobs=1), place.settings
+            endpoint = Endpoint(settings.endpoint, settings.credentials.token, patience=patience, wait=wait)
+            sources = Sources(settings.policy, settings.credentials.source_sas, patience=patience)
+            run = replace(
+                usual,
+                connect=lambda: closing(endpoint),
+                registrar=lambda *known: replace(usual.registrar(*known), sources=sources),
+            )
+            return reconcile(run, "HEAD", only=(), full=False, allow_rewind=False, timeout=5)
+
+    @contextmanager
+    def _place(self) -> Iterator[Place]:
+        """The same for a run in this process."""
+        settings = parse_settings((self.repository / "pyproject.toml").read_text(), self.env)
+        with open_place(Repository(self.repository), settings) as place:
+            yield place
 
     def killed(self, match: Match, fault: Callable[[Callable[[], None]], Fault]) -> bool:
         """Begin the run, and kill it before or after a request; whether it came so far."""
@@ -109,6 +145,7 @@ class World:
         with closing(self._database()) as database:
             records.backup(database)
         self.proxy.heal()
+        self.unverified.clear()
 
     def _database(self) -> sqlite3.Connection:
         return sqlite3.connect(self.repository / ".registry" / "registry.db")
@@ -122,6 +159,13 @@ class World:
         """What stands in storage and at the endpoint, without times and the numbers of runs."""
         return {"blobs": self._blobs(), "ledger": self._ledger(), "records": self._records()}
 
+    def _watch(self, asked: Asked) -> None:
+        """When a version is about to be registered or amended, all that stands in storage must be verified."""
+        if asked.method in ("PUT", "PATCH") and (found := re.match(r"/api/v1\.0/model/([^/]+/[^/]+)$", asked.path)):
+            blobs = list(self.container.list_blobs(f"{found[1]}/", include=["metadata"]))
+            bad = [b.name for b in blobs if (b.metadata or {}).get("registry_sha256") != self._digest(b.name)]
+            self.unverified += bad or ([] if blobs else [found[1]])
+
     def _blobs(self) -> dict[str, Any]:
         found = self.container.list_blobs(include=["metadata", "copy", "uncommittedblobs"])
         return {
@@ -133,7 +177,7 @@ class World:
     def _ledger(self) -> dict[str, Any]:
         state = json.loads(self._bytes(".registry/state.json"))
         kept = {key: state[key] for key in ("commit", "tree", "storage", "endpoint", "instance", "pending", "wire")}
-        return kept | {"versions": sum(state["counts"].values())} | {model: self._receipt(model) for model in MODELS}
+        return kept | {"versions": state["versions"]} | {model: self._receipt(model) for model in MODELS}
 
     def _receipt(self, model: str) -> Any:
         """What the last receipt says is registered; that each names the one before is looked at on the way."""
@@ -171,7 +215,7 @@ class World:
 
 @contextmanager
 def a_world(folder: Path, azurite: Azurite) -> Iterator[World]:
-    """A repository with a commit that is converged, damage in storage, and a commit that is not."""
+    """A repository with settings alone, a container that does not exist yet, and an endpoint that knows nothing."""
     name, port = secrets.token_hex(6), free_port()
     with ExitStack() as stack:
         proxy = stack.enter_context(Proxy({"/private/": azurite.port, "/source/": azurite.port, "/": port}).running())
@@ -180,19 +224,16 @@ def a_world(folder: Path, azurite: Azurite) -> Iterator[World]:
             "AZURE_STORAGE_KEY": azurite.key("private"),
             "REGISTRY_ENDPOINT": proxy.url,
             "REGISTRY_TOKEN": TOKEN,
+            "REGISTRY_SOURCE_SAS_SOURCE": _upload(azurite, "source", f"uploads-{name}", public=False),
         }
-        uploads = f"uploads-{name}"
-        _upload(azurite, "private", uploads, public=True)
-        env["REGISTRY_SOURCE_SAS_SOURCE"] = _upload(azurite, "source", uploads, public=False)
+        _upload(azurite, "private", f"uploads-{name}", public=True)
+        sources = {account: f"{proxy.url}/{account}/uploads-{name}/model.bin" for account in ("source", "private")}
         settings = f'[tool.registry.policy]\nallow_loopback = true\nsources = ["{proxy.url}/"]\n'
         repository = a_repository(folder, settings)
         container = stack.enter_context(_container(azurite, "private", f"models-{name}"))
         stack.enter_context(_serving(repository, port, env))
-        world = World(repository, proxy, container, env)
+        world = World(repository, proxy, container, env, sources)
         world.remember(NOTHING)
-        _converge_and_damage(world)
-        _change(repository, [f"{proxy.url}/{account}/{uploads}/model.bin" for account in ("source", "private")])
-        world.remember(CONVERGED)
         yield world
 
 
@@ -217,44 +258,19 @@ def _container(azurite: Azurite, account: str, name: str) -> ContainerClient:
 
 @contextmanager
 def _serving(repository: Path, port: int, env: dict[str, str]) -> Iterator[None]:
-    """`registry serve`, until the block ends."""
-    server = started(repository, "serve", "--port", str(port), env=env)
-    try:
-        for _ in range(600):
-            with suppress(requests.ConnectionError):
-                requests.get(f"http://127.0.0.1:{port}/healthz", timeout=10)
-                break
-            assert server.poll() is None
-            time.sleep(0.05)
-        yield
-    finally:
-        server.terminate()
-        server.communicate(timeout=30)
-
-
-def _small(**changes: Any) -> dict[str, bytes]:
-    """A version of few files."""
-    files = {name: f"./{name}" for name in FILES if name != "model.bin"} | changes.pop("model_files", {})
-    version = a_version(a_descriptor(model_files=files, **changes))
-    return {name: content for name, content in version.items() if name != "model.bin"}
-
-
-def _converge_and_damage(world: World) -> None:
-    a_commit(world.repository, "tiny/1.0", _small())
-    a_commit(world.repository, "tiny/1.1", _small(lifecycle={"state": "withdrawn", "reason": "Wrong licence."}))
-    a_commit(world.repository, "tiny/1.2", _small())
-    done = world.run("reconcile", "--jobs", "4")
-    assert done.code == 0, done
-    world.container.delete_blob("tiny/1.2/index.md")
-
-
-def _change(repository: Path, urls: list[str]) -> None:
-    changed = _small(model_config__description="Better.")
-    a_commit(repository, "tiny/1.0", changed | {"index.md": b"# Tiny, explained\n"})
-    for name in FILES:
-        (repository / "models/tiny/1.1" / name).unlink(missing_ok=True)
-    removal = {"lifecycle": {"state": "removed", "reason": "Wrong licence."}}
-    a_commit(repository, "tiny/1.1", {"model.yaml": json.dumps(removal).encode()})
-    pin = {"sha256": hashlib.sha256(WEIGHTS).hexdigest(), "size": len(WEIGHTS)}
-    weights = {f"weights-{n}.bin": {"source": url, **pin} for n, url in enumerate(urls)}
-    a_commit(repository, "tiny/1.3", _small(model_files=weights))
+    """`registry serve`, until the block ends; what it says is in `.registry/serve.log`."""
+    log = repository / SERVE_LOG
+    log.parent.mkdir()
+    with log.open("w") as output:
+        server = started(repository, "--verbose", "serve", "--port", str(port), env=env, output=output)
+        try:
+            for _ in range(600):
+                with suppress(requests.ConnectionError):
+                    requests.get(f"http://127.0.0.1:{port}/healthz", timeout=10)
+                    break
+                assert server.poll() is None
+                time.sleep(0.05)
+            yield
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
