@@ -140,8 +140,8 @@ def begun(place: Place, *, versions: int) -> subprocess.Popen[str]:
     """A reconcile that has registered some versions, and goes on."""
     run = started(place.repository, "reconcile", "--jobs", "1", env=place.env)
     assert run.stderr is not None
-    for _ in range(1 + versions):  # the first line says how much there is to do
-        run.stderr.readline()
+    while versions:
+        versions -= run.stderr.readline().startswith("registered ")
     return run
 
 
