@@ -87,7 +87,7 @@ def _remote_files(version: Version) -> Iterator[tuple[str, File | None]]:
         return
     for target in version.keys("model_files"):
         if "://" in (version.source(target) or "") and version.local(target) is None:
-            value = to_value(version.node.value["model_files"].node.value[target].node)
+            value = to_value(version.node.value["model_files"].value[target])
             try:
                 yield target, File.model_validate(value if isinstance(value, dict) else {"source": value})
             except ValidationError:

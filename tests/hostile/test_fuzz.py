@@ -67,7 +67,7 @@ def nodes_of(node: Node) -> list[Node]:
     if isinstance(node.value, list):
         return [node, *(inner for item in node.value for inner in nodes_of(item))]
     if isinstance(node.value, dict):
-        pairs = [pair for entry in node.value.values() for pair in (entry.key, entry.node)]
+        pairs = [pair for entry in node.value.values() for pair in (entry.key, entry)]
         return [node, *(inner for item in pairs for inner in nodes_of(item))]
     return [node]
 
