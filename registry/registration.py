@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from registry import __version__
-from registry.copying import Wanted, copy_verified
+from registry.copying import Copied, Copier, Remote, Wanted
 from registry.diff import refused
 from registry.endpoint import Endpoint
 from registry.errors import RegistryError
@@ -38,7 +38,6 @@ from registry.wire import (
 
 if TYPE_CHECKING:
     from registry.descriptor import Descriptor
-    from registry.storage import Blob
 
 _DONE: Mapping[str, Outcome] = {"register": "registered", "amend": "amended", "repair": "repaired", "remove": "removed"}
 
@@ -81,6 +80,7 @@ class Registrar:
 
     repository: Repository
     storage: Storage
+    copier: Copier
     endpoint: Endpoint
     ledger: Ledger
     hold: Hold
@@ -100,7 +100,7 @@ class Registrar:
             return Result(item.model, outcome, item.reason, findings=item.findings)
         try:
             self.hold.check()
-            files = self._remove(task) if item.action == "remove" else self._register(task)
+            files, note = (self._remove(task), "") if item.action == "remove" else self._register(task)
         except RefusedError as error:
             return Result(item.model, "refused", str(error), hint=error.hint)
         except RegistryError as error:
@@ -110,7 +110,7 @@ class Registrar:
             return Result(
                 item.model, "failed", redact(f"a bug: {type(error).__name__}: {error}"), hint="please report it"
             )
-        return self._result(task, files)
+        return replace(self._result(task, files), note=note)
 
     def _result(self, task: Task, files: Mapping[str, Json]) -> Result:
         item, descriptor = task.item, task.version.descriptor if task.version else None
@@ -118,45 +118,51 @@ class Registrar:
         kind, params = (descriptor.configuration.type, descriptor.model_metainfo.num_params) if descriptor else ("", 0)
         return Result(item.model, _DONE[item.action], item.reason, len(files), size, type=kind, num_params=params)
 
-    def _register(self, task: Task) -> Mapping[str, Json]:
+    def _register(self, task: Task) -> tuple[Mapping[str, Json], str]:
+        """The files of the receipt, and which of them passed through this machine."""
         subject = Subject.of(task)
-        files = files_of({target: self._copy(subject, target, task) for target in subject.request["model_files"]})
+        wanted = {target: self._wanted(subject, target, task) for target in subject.request["model_files"]}
+        copied = self.copier.copy_all(wanted, self.hold.check)
+        files = files_of(copied)
         sent = subject.request | {"model_files": digests_of(files)}
         self.hold.check()
-        self._send(subject._replace(request=sent))
-        self.endpoint.await_finished(subject.id)
+        if not self._send(subject._replace(request=sent)):
+            self.endpoint.await_finished(subject.id)
         # A file without a pin is known to the next plan by its URL.
         kept = {target: known | sent["model_files"][target] for target, known in subject.request["model_files"].items()}
         self._write_receipt(task, subject.request | {"model_files": kept}, files)
-        return files
+        return files, _streamed(copied)
 
-    def _copy(self, subject: Subject, target: str, task: Task) -> Blob:
-        """The verified copy; of a registered version only page files may be replaced, and content stays as it was."""
-        wanted = self._wanted(subject, target)
-        if task.receipt is None or target in page_files(subject.request):
-            return copy_verified(self.storage, wanted, replace=True)
-        kept = task.receipt.request["model_files"][target]["sha256"]
-        return copy_verified(self.storage, replace(wanted, sha256=wanted.sha256 or kept), replace=False)
-
-    def _wanted(self, subject: Subject, target: str) -> Wanted:
+    def _wanted(self, subject: Subject, target: str, task: Task) -> Wanted:
+        """What should stand there; of a registered version only page files may be replaced, content stays as it was."""
         file, known = subject.descriptor.model_files[target], subject.request["model_files"][target]
-        path, sha256, size = blob_path(subject.id, target), known.get("sha256"), known.get("size")
+        sha256, size, remote = known.get("sha256"), known.get("size"), None
         if file.local is not None:
-            oid = subject.files[file.local].oid
-            return Wanted(path, partial(self.repository.blob, oid), None, sha256, size)
-        return Wanted(path, partial(self.sources.stream, file.source), self.sources.signed(file.source), sha256, size)
+            stream = partial(self.repository.blob, subject.files[file.local].oid)
+        else:
+            stream = partial(self.sources.stream, file.source)
+            remote = Remote(file.source, partial(self.sources.locate, file.source, size))
+        may_change = task.receipt is None or target in page_files(subject.request)
+        if task.receipt is not None and not may_change:
+            sha256 = sha256 or task.receipt.request["model_files"][target]["sha256"]
+        path, is_new = blob_path(subject.id, target), task.receipt is None
+        return Wanted(path, stream, remote, sha256, size, replace=may_change, is_new=is_new)
 
-    def _send(self, subject: Subject) -> None:
-        """Make the endpoint hold the request: nothing, PUT or PATCH, after what it has."""
+    def _send(self, subject: Subject) -> bool:
+        """Make the endpoint hold the request: nothing, PUT or PATCH, after what it has. Whether it is finished.
+
+        An endpoint that says who it is answers 202 where it is not; of another nothing is known.
+        """
         answer = self.endpoint.get(subject.id)
         if answer.status == 410:
             raise RefusedError(f"{subject.id} was removed from the endpoint", hint="add a new version")
         if answer.status == 200:
-            self._amend(subject, recorded(answer.body))
+            status = self._amend(subject, recorded(answer.body))
         else:
-            self._put(subject, is_readable=answer.status == 404 and bool(self.instance))
+            status = self._put(subject, is_readable=answer.status == 404 and bool(self.instance))
+        return bool(self.instance) and status in (200, 201)
 
-    def _put(self, subject: Subject, *, is_readable: bool) -> None:
+    def _put(self, subject: Subject, *, is_readable: bool) -> int:
         """PUT; one that cannot be asked afterwards is announced in the ledger, and sent once in each run."""
         sent = digest(subject.request)
         is_ours = not is_readable and self.ledger.intent(subject.id) == sent
@@ -170,19 +176,20 @@ class Registrar:
             raise RefusedError(
                 f"is registered by somebody else with other content: {answer.said}", hint="add a new version"
             )
+        return answer.status
 
-    def _amend(self, subject: Subject, observed: Json) -> None:
+    def _amend(self, subject: Subject, observed: Json) -> int:
         """PATCH what differs from the endpoint's record; adopt a record that is equal."""
         if keeps := refused(observed, subject.request):
             named = ", ".join(f"`{field}`" for field in keeps)
             raise RefusedError(f"is registered by somebody else with other content: {named}", hint="add a new version")
         patch = make_patch(observed, subject.request)
         if not patch:
-            return
+            return 200
         sections = {key: value for key, value in patch.items() if key not in OWN_KEYS}
         if changed := sections.get("model_files"):
             sections["model_files"] = {t: self._url(subject.id, t) if file else None for t, file in changed.items()}
-        self.endpoint.patch(subject.id, sections | {"provenance": self._provenance(subject)})
+        return self.endpoint.patch(subject.id, sections | {"provenance": self._provenance(subject)}).status
 
     def _url(self, model: ModelId, target: str) -> str:
         link = self.storage.link(blob_path(model, target), hours=self.policy.sas_hours)
@@ -253,6 +260,16 @@ class Registrar:
         }
 
 
-def files_of(blobs: Mapping[str, Blob]) -> Mapping[str, Json]:
+def files_of(copied: Mapping[str, Copied]) -> Mapping[str, Json]:
     """Each target as a receipt names it."""
-    return {target: {"sha256": blob.sha256, "size": blob.size, "etag": blob.etag} for target, blob in blobs.items()}
+    return {
+        target: {"sha256": blob.sha256, "size": blob.size, "etag": blob.etag} for target, (blob, _) in copied.items()
+    }
+
+
+def _streamed(copied: Mapping[str, Copied]) -> str:
+    """That files passed through this machine, and why the first of them did."""
+    reasons = [file.streamed for file in copied.values() if file.streamed]
+    if not reasons:
+        return ""
+    return f"{len(reasons)} of {len(copied)} files passed through this machine: {reasons[0]}"

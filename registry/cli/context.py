@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from registry.errors import SettingsError
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from registry.copying import Copier
     from registry.endpoint import Endpoint
     from registry.ledger import Hold, Ledger
     from registry.outcome import Result
@@ -53,7 +55,12 @@ def open_storage(repository: Repository, settings: Settings) -> Iterator[Storage
         from registry.storage.azure import AzureContainer
 
         key, sas = settings.credentials.storage_key, settings.credentials.storage_sas
-        with AzureContainer(settings.storage, key=key, sas=sas) as container:
+        identity = None
+        if (job := settings.credentials.federation) and not key and not sas:
+            from registry.storage.azure.federation import make_identity
+
+            identity = make_identity(job.tenant, job.client, job.url, job.token)
+        with AzureContainer(settings.storage, key=key, sas=sas, credential=identity) as container:
             yield container
     else:
         from registry.storage.folder import Folder
@@ -86,12 +93,13 @@ def open_run(
     on_result: Callable[[Result], None] = _ignore,
 ) -> Iterator[Run]:
     """One run of plan or reconcile, with everything that the settings name open for the time of the block."""
+    from registry.copying import Copier
     from registry.ledger import Ledger
     from registry.planning import Planner
     from registry.reconcile import Run
 
     check_reachable(settings)
-    with open_storage(repository, settings) as storage:
+    with open_storage(repository, settings) as storage, closing(Copier(storage)) as copier:
         ledger = Ledger(storage, now)
         yield Run(
             repository=repository,
@@ -100,7 +108,7 @@ def open_run(
             ledger=ledger,
             where=_where(repository, settings),
             connect=connector(repository, settings, storage),
-            registrar=_registrars(repository, settings, storage, ledger),
+            registrar=_registrars(repository, settings, storage, copier, ledger),
             clock=now,
             models=settings.models,
             jobs=jobs,
@@ -110,7 +118,7 @@ def open_run(
 
 
 def _registrars(
-    repository: Repository, settings: Settings, storage: Storage, ledger: Ledger
+    repository: Repository, settings: Settings, storage: Storage, copier: Copier, ledger: Ledger
 ) -> Callable[[Endpoint, Hold, str, str], Registrar]:
     def make(endpoint: Endpoint, hold: Hold, commit: str, instance: str) -> Registrar:
         from registry.registration import Registrar
@@ -119,10 +127,11 @@ def _registrars(
         return Registrar(
             repository=repository,
             storage=storage,
+            copier=copier,
             endpoint=endpoint,
             ledger=ledger,
             hold=hold,
-            sources=Sources(settings.policy, settings.credentials.source_sas),
+            sources=Sources(settings.policy, settings.credentials.source_sas, storage.bearer),
             policy=settings.policy,
             models=settings.models,
             commit=commit,
@@ -188,19 +197,19 @@ def embedded(repository: Repository, settings: Settings, storage: Storage, token
 @contextmanager
 def open_server(repository: Repository, settings: Settings, storage: Storage, token: str | None) -> Iterator[FastAPI]:
     """The endpoint's application on the settings' database, open for the time of the block."""
-    from registry.copying import Wanted, copy_verified
+    from registry.copying import Copier, Remote, Wanted
     from registry.server.api import make_app
     from registry.server.records import Records
     from registry.sources import Sources
 
-    sources = Sources(settings.policy, settings.credentials.source_sas)
+    sources = Sources(settings.policy, settings.credentials.source_sas, storage.bearer)
 
     def fetch(path: str, url: str) -> Blob:
-        wanted = Wanted(path, lambda: sources.stream(url), sources.signed(url))
-        return copy_verified(storage, wanted, replace=True)
+        remote = Remote(url, partial(sources.locate, url, None))
+        return copier.copy(Wanted(path, partial(sources.stream, url), remote)).blob
 
-    records = Records(database_url(repository, settings))
-    with closing(records):
+    records, copier = Records(database_url(repository, settings)), Copier(storage)
+    with closing(records), closing(copier):
         yield make_app(records=records, storage=storage, policy=settings.policy, token=token, fetch=fetch)
 
 
