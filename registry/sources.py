@@ -75,13 +75,18 @@ class Sources:
         raise SourceError(f"the source {redact(url)} redirects more than {_MAX_HOPS} times")
 
     def _get(self, url: str, headers: Mapping[str, str]) -> Response:
-        response = self._ask(url, headers)
-        account = _azure_account(url)
-        if account and account not in self._is_open:
-            self._is_open[account] = response.status_code not in _CLOSED
-            if self._authorization(url):
+        response, account = self._ask(url, headers, self._authorization(url)), _azure_account(url)
+        if account is None or account in self._is_open:
+            return response
+        if response.status_code not in _CLOSED:
+            self._is_open[account] = True
+        elif self._bearer is not None and account not in self._sas:
+            trusted = self._ask(url, headers, self._bearer())
+            if trusted.status_code < 400:  # else it may just not be there, and tells nothing of the account
+                self._is_open[account] = False
                 response.close()
-                return self._ask(url, headers)
+                return trusted
+            trusted.close()
         return response
 
     def _authorization(self, url: str) -> str | None:
@@ -91,8 +96,8 @@ class Sources:
             return None
         return self._bearer()
 
-    def _ask(self, url: str, headers: Mapping[str, str]) -> Response:
-        if bearer := self._authorization(url):
+    def _ask(self, url: str, headers: Mapping[str, str], bearer: str | None) -> Response:
+        if bearer:
             headers = {**headers, "Authorization": bearer, "x-ms-version": _AZURE_VERSION}
         try:
             return self._session.get(

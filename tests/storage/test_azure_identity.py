@@ -133,6 +133,9 @@ def test_an_identity_that_gives_no_token_is_told_without_its_secrets() -> None:
     url, told = "https://account.blob.core.windows.net/models", pytest.raises(StorageError, match="no token")
     with AzureContainer(url, credential=Nobody()) as storage, told as caught:
         storage.stat("x")
+    assert storage.bearer is not None
+    with pytest.raises(StorageError, match="for a source"):
+        storage.bearer()
     assert "az login" in caught.value.hint
     assert "SECRET" not in str(caught.value)
 

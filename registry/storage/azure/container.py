@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from itertools import chain
 from threading import Lock
 from types import TracebackType
@@ -42,7 +43,7 @@ class AzureContainer:
     ) -> None:
         address = parse_address(url)
         chosen = make_credential(address, key, sas, credential)
-        self.bearer = chosen.bearer if isinstance(chosen, IdentityCredential) else None
+        self.bearer = partial(_bearer, chosen) if isinstance(chosen, IdentityCredential) else None
         self._limits = limits or Limits()
         self._client = Client(address, chosen)
         self._copier = Copier(self._client, self._limits)
@@ -210,6 +211,11 @@ class AzureContainer:
         except ServiceError as error:
             if error.code != "ContainerAlreadyExists":
                 raise
+
+
+def _bearer(credential: IdentityCredential) -> str:
+    with translated("ask for a token for a source"):
+        return credential.bearer()
 
 
 def _conditions(etag: str | None) -> dict[str, str]:
