@@ -1,13 +1,39 @@
-"""Copy and verify the files of one version: what stands under its name in private storage is what it should be."""
+"""Copy and verify files: what stands under its name in private storage is what it should be."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from threading import BoundedSemaphore, Lock
+from typing import NamedTuple, Protocol
+from urllib.parse import urlsplit
 
 from registry.digests import digest_of
 from registry.errors import BlobExistsError, CopyError, CopyNotOfferedError
-from registry.storage import Blob, Storage
+from registry.storage import Blob, Source, Storage
+from registry.storage.offer import Offer
+
+FILES = 32  # copied and read back at once: most of their time is waiting
+_STREAMS = 4  # large files that pass through this machine at once: each holds some blocks in memory
+_SMALL = 1024 * 1024  # bytes
+
+log = logging.getLogger(__name__)
+
+
+class Locate(Protocol):
+    """Where a remote file is for the service; `look` asks the source itself, and fails where it is not there."""
+
+    def __call__(self, *, look: bool) -> Source: ...
+
+
+class Remote(NamedTuple):
+    """A file that the service may fetch itself."""
+
+    url: str  # as its author wrote it
+    locate: Locate
 
 
 @dataclass(frozen=True)
@@ -16,69 +42,129 @@ class Wanted:
 
     path: str  # in private storage
     stream: Callable[[], Iterator[bytes]]
-    url: str | None = None  # from which the storage service may copy itself, with its SAS; None for local files
+    remote: Remote | None = None  # None for local files
     sha256: str | None = None  # None: not pinned; what was copied is recorded
     size: int | None = None
+    replace: bool = True  # other content, verified earlier, may give way: a page file, a version never registered
+    is_new: bool = False  # nothing is expected at `path`: not looked for before it is created
+    known: str | None = None  # etag of the blob as it was registered; what stands with another is looked at anew
 
 
-def copy_verified(storage: Storage, wanted: Wanted, *, replace: bool) -> Blob:
-    """The blob at `wanted.path` with its digest verified and recorded: adopted where it stands, else copied.
+class Copied(NamedTuple):
+    """A verified file, and why its bytes passed through this machine, where they should not have had to."""
 
-    `replace` says that other content, verified earlier, may give way: that of an amended page file, or of a version
-    that was never registered. Raises CopyError where the bytes are not those that were promised.
-    """
-    try:
-        return _copied(storage, wanted, replace=replace)
-    except BlobExistsError:  # somebody was faster; what stands there now is judged in the same way, once
-        return _copied(storage, wanted, replace=replace)
+    blob: Blob
+    streamed: str = ""
 
 
-def _copied(storage: Storage, wanted: Wanted, *, replace: bool) -> Blob:
-    blob = storage.stat(wanted.path)
-    if blob is not None and (adopted := _adopt(storage, blob, wanted, replace=replace)):
-        return adopted
-    if blob is not None and blob.sha256 is not None and not replace:
-        raise CopyError(
-            f"{wanted.path} holds other bytes than the descriptor names (sha256 {blob.sha256[:12]}…)",
-            hint="a registered file never changes: add a new version",
-        )
-    return _verify(storage, _copy(storage, wanted, blob), wanted)
+class Copier:
+    """Copies files into one storage, many at once; what its service cannot fetch is learned once for each host."""
 
+    def __init__(self, storage: Storage, *, files: int = FILES) -> None:
+        self._storage = storage
+        self._pool = ThreadPoolExecutor(files, "files")
+        self._streams = BoundedSemaphore(_STREAMS)
+        self._offers: dict[str, Offer] = {}
+        self._asking = Lock()
 
-def _adopt(storage: Storage, blob: Blob, wanted: Wanted, *, replace: bool) -> Blob | None:
-    """The blob that stands there if it is what is wanted; its digest is taken where none is recorded."""
-    if wanted.sha256 is None:  # nothing says what it should be: kept once registered, copied anew before
-        return blob if blob.sha256 is not None and not replace else None
-    if blob.sha256 is not None:
-        return blob if blob.sha256 == wanted.sha256 else None
-    if blob.size != wanted.size:
-        return None
-    sha256, _ = digest_of(storage.read(blob.path))
-    return storage.record_digest(blob, sha256) if sha256 == wanted.sha256 else None
+    def close(self) -> None:
+        """Let the workers go."""
+        self._pool.shutdown(cancel_futures=True)
 
+    def copy_all(self, wanted: Mapping[str, Wanted], check: Callable[[], None]) -> dict[str, Copied]:
+        """Every file copied and verified; `check` may stop it before each. Raises what the first one raised."""
 
-def _copy(storage: Storage, wanted: Wanted, present: Blob | None) -> Blob:
-    etag = present.etag if present else None
-    if wanted.url is not None:
+        def one(file: Wanted) -> Copied:
+            check()
+            return self.copy(file)
+
+        futures = {target: self._pool.submit(one, file) for target, file in wanted.items()}
         try:
-            return storage.copy(wanted.path, wanted.url, size=wanted.size, etag=etag)
+            return {target: future.result() for target, future in futures.items()}
+        finally:
+            for future in futures.values():
+                future.cancel()
+            wait(futures.values())
+
+    def copy(self, wanted: Wanted) -> Copied:
+        """The file with its digest verified and recorded: adopted where it stands, else copied.
+
+        Raises CopyError where the bytes are not those that were promised.
+        """
+        if wanted.is_new:
+            try:
+                return self._verified(wanted, None)
+            except BlobExistsError:
+                log.debug("%s: something stands there already", wanted.path)
+        try:
+            return self._settled(wanted)
+        except BlobExistsError:  # somebody was faster; what stands there now is judged in the same way, once
+            return self._settled(wanted)
+
+    def _settled(self, wanted: Wanted) -> Copied:
+        blob = self._storage.settle(wanted.path, wanted.remote.url if wanted.remote else None)
+        if blob is not None and blob.sha256 and wanted.known and blob.etag != wanted.known:
+            blob = self._storage.record_digest(blob, digest_of(self._storage.read(blob.path)).sha256)
+        if blob is not None and (adopted := self._adopt(blob, wanted)):
+            return Copied(adopted)
+        if blob is not None and blob.sha256 is not None and not wanted.replace:
+            raise CopyError(
+                f"{wanted.path} holds other bytes than the descriptor names (sha256 {blob.sha256[:12]}…)",
+                hint="a registered file never changes: add a new version",
+            )
+        return self._verified(wanted, blob.etag if blob else None)
+
+    def _adopt(self, blob: Blob, wanted: Wanted) -> Blob | None:
+        """The blob that stands there if it is what is wanted; its digest is taken where none is recorded."""
+        if wanted.sha256 is None:  # nothing says what it should be: kept once registered, copied anew before
+            return blob if blob.sha256 is not None and not wanted.replace else None
+        if blob.sha256 is not None:
+            return blob if blob.sha256 == wanted.sha256 else None
+        if blob.size != wanted.size:
+            return None
+        sha256, _ = digest_of(self._storage.read(blob.path))
+        return self._storage.record_digest(blob, sha256) if sha256 == wanted.sha256 else None
+
+    def _verified(self, wanted: Wanted, etag: str | None) -> Copied:
+        """Copy and read the copy once; one that is not what was promised is taken away."""
+        blob, streamed = self._fetch(wanted, etag)
+        sha256, size = digest_of(self._storage.read(blob.path))
+        problem = _problem(wanted, sha256, size)
+        if problem is None:
+            return Copied(self._storage.record_digest(blob, sha256)._replace(size=size), streamed)
+        self._storage.delete(blob)
+        raise CopyError(
+            f"{wanted.path} {problem}",
+            hint="see whether the source changed; correct `sha256` and `size`, or the source",
+        )
+
+    def _fetch(self, wanted: Wanted, etag: str | None) -> Copied:
+        """By the service itself where it can, else through this machine; not verified yet."""
+        reason, remote = "", wanted.remote
+        if remote is not None and self._storage.fetches:
+            try:
+                return Copied(self._offer(remote.url).take(lambda: self._by_service(wanted.path, remote, etag)))
+            except CopyNotOfferedError as error:
+                reason = str(error)
+                log.warning("%s passes through this machine: %s", wanted.path, reason)
+        is_small = wanted.size is not None and wanted.size <= _SMALL
+        room: AbstractContextManager[object] = nullcontext() if is_small else self._streams
+        with room:
+            if etag is not None:
+                return Copied(self._storage.replace(wanted.path, wanted.stream(), etag=etag), reason)
+            return Copied(self._storage.create(wanted.path, wanted.stream()), reason)
+
+    def _by_service(self, path: str, remote: Remote, etag: str | None) -> Blob:
+        try:
+            return self._storage.copy(path, remote.locate(look=False), etag=etag)
         except CopyNotOfferedError:
-            pass  # the service cannot reach this source; the bytes pass through here
-    if etag is not None:
-        return storage.replace(wanted.path, wanted.stream(), etag=etag)
-    return storage.create(wanted.path, wanted.stream())
+            remote.locate(look=True)  # a source that cannot be read from here either says nothing of the service
+            raise
 
-
-def _verify(storage: Storage, blob: Blob, wanted: Wanted) -> Blob:
-    """Read the copy once; a copy that is not what was promised is taken away."""
-    sha256, size = digest_of(storage.read(blob.path))
-    problem = _problem(wanted, sha256, size)
-    if problem is None:
-        return storage.record_digest(blob, sha256)
-    storage.delete(blob)
-    raise CopyError(
-        f"{wanted.path} {problem}", hint="see whether the source changed; correct `sha256` and `size`, or the source"
-    )
+    def _offer(self, url: str) -> Offer:
+        """Whether the service fetches from the host of this URL."""
+        with self._asking:
+            return self._offers.setdefault(urlsplit(url).netloc.lower(), Offer(CopyNotOfferedError))
 
 
 def _problem(wanted: Wanted, sha256: str, size: int) -> str | None:

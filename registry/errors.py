@@ -81,6 +81,10 @@ class CopyNotOfferedError(StorageError):
     """The storage service cannot fetch this source itself."""
 
 
+class SourceChangedError(StorageError):
+    """A source is no longer what it was when its copy began."""
+
+
 class LedgerError(StorageError):
     """A file of the ledger is damaged; running again does not help."""
 

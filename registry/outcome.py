@@ -31,6 +31,7 @@ class Result:
     type: str = ""
     num_params: int = 0
     hint: str = ""
+    note: str = ""  # what went otherwise than it should, and is no failure
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 
 from registry.drift import make_drift_of
@@ -117,7 +117,7 @@ class _Converging:
         undone = {item.model: number for number, item in enumerate(work.plan.items)}
         order = dict(undone)
         registrar = run.registrar(self._endpoint, self._hold, self._job(work.plan))
-        with run.watch.working() as is_stopped:
+        with closing(registrar), run.watch.working() as is_stopped:
             for result in work_through(registrar.do, run.planner.load_tasks(work), run.jobs, is_stopped):
                 self._results.append(result)
                 del undone[result.model]

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from registry import __version__
 from registry.checks import check_version
-from registry.copying import Wanted, copy_verified
+from registry.copying import Copied, Copier, Remote, Wanted
 from registry.diff import refused
-from registry.digests import digest_of
 from registry.endpoint import Endpoint
 from registry.errors import RegistryError
 from registry.evidence import add_contents
@@ -29,7 +28,7 @@ from registry.policy import Policy
 from registry.repository import Repository
 from registry.snapshot import Version
 from registry.sources import Sources
-from registry.storage import Storage
+from registry.storage import Blob, Storage
 from registry.tree import DESCRIPTOR
 from registry.web import redact
 from registry.wire import (
@@ -46,8 +45,7 @@ from registry.wire import (
 )
 
 if TYPE_CHECKING:
-    from registry.descriptor import Descriptor
-    from registry.storage import Blob
+    from registry.descriptor import Descriptor, DockerRegistry
 
 _DONE: Mapping[str, Outcome] = {"register": "registered", "amend": "amended", "repair": "repaired", "remove": "removed"}
 
@@ -94,6 +92,7 @@ class Registrar:
 
     repository: Repository
     storage: Storage
+    copier: Copier
     endpoint: Endpoint
     ledger: Ledger
     hold: Hold
@@ -102,6 +101,11 @@ class Registrar:
     models: str
     job: Job
     passwords: Mapping[str, str] = field(default_factory=dict, repr=False)  # TEAM → password
+
+    def close(self) -> None:
+        """Let workers and connections go."""
+        self.copier.close()
+        self.sources.close()
 
     def do(self, task: Task) -> Result:
         """The task done, or in words why not; only a bug raises."""
@@ -117,7 +121,7 @@ class Registrar:
             return Result(item.model, outcome, item.reason, findings=item.findings)
         try:
             self.hold.check()
-            files = self._remove(task) if item.action == "remove" else self._register(task)
+            files, note = (self._remove(task), "") if item.action == "remove" else self._register(task)
         except RefusedError as error:
             return Result(item.model, "refused", str(error), findings=error.findings, hint=error.hint)
         except RegistryError as error:
@@ -127,7 +131,7 @@ class Registrar:
             return Result(
                 item.model, "failed", redact(f"a bug: {type(error).__name__}: {error}"), hint="please report it"
             )
-        return self._result(task, files)
+        return replace(self._result(task, files), note=note)
 
     def _result(self, task: Task, files: Mapping[str, Json]) -> Result:
         item, descriptor = task.item, task.version.descriptor if task.version else None
@@ -135,46 +139,44 @@ class Registrar:
         kind, params = (descriptor.configuration.type, descriptor.model_metainfo.num_params) if descriptor else ("", 0)
         return Result(item.model, _DONE[item.action], item.reason, len(files), size, type=kind, num_params=params)
 
-    def _register(self, task: Task) -> Mapping[str, Json]:
+    def _register(self, task: Task) -> tuple[Mapping[str, Json], str]:
+        """The files of the receipt, and which of them passed through this machine."""
         subject = Subject.of(task)
-        targets, pages = subject.request["model_files"], page_files(subject.request)
-        content = {target: self._copy(subject, target, task) for target in targets if target not in pages}
-        self._judge(subject.version, content)  # before pages, which may take the place of registered ones
-        files = files_of(content | {target: self._copy(subject, target, task) for target in targets if target in pages})
+        wanted = {target: self._wanted(subject, target, task) for target in subject.request["model_files"]}
+        copied = self._copy(subject, wanted, task)
+        files = files_of(copied)
         sent = subject.request | {"model_files": digests_of(files)}
         self.hold.check()
-        self._send(subject._replace(request=sent))
-        self.endpoint.await_finished(subject.id)
+        if not self._send(subject._replace(request=sent)):
+            self.endpoint.await_finished(subject.id)
         # A file without a pin is known to the next plan by its URL.
         kept = {target: known | sent["model_files"][target] for target, known in subject.request["model_files"].items()}
         self._write_receipt(task, subject.request | {"model_files": kept}, files)
-        return files
+        return files, _streamed(copied)
 
-    def _copy(self, subject: Subject, target: str, task: Task) -> Blob:
-        """The verified copy; of a registered version only page files may be replaced, and content stays as it was."""
-        wanted = self._wanted(subject, target)
-        is_repair = task.item.action == "repair"
-        if is_repair and task.receipt:
-            self._doubt(wanted.path, task.receipt.files.get(target))
-        if task.receipt is None or target in page_files(subject.request):
-            return copy_verified(self.storage, wanted, replace=True)
-        kept = task.receipt.request["model_files"][target]["sha256"]
-        return copy_verified(self.storage, replace(wanted, sha256=wanted.sha256 or kept), replace=is_repair)
+    def _copy(self, subject: Subject, wanted: Mapping[str, Wanted], task: Task) -> Mapping[str, Copied]:
+        """All verified copies, judged before those pages are copied that may take the place of registered ones."""
+        pages = page_files(subject.request) if task.receipt is not None else ()
+        copied = self.copier.copy_all({t: file for t, file in wanted.items() if t not in pages}, self.hold.check)
+        self._judge(subject.version, {target: blob for target, (blob, _) in copied.items()})
+        return copied | self.copier.copy_all({t: file for t, file in wanted.items() if t in pages}, self.hold.check)
 
-    def _doubt(self, path: str, file: Json | None) -> None:
-        """Take the digest of a blob anew that is not the one of the receipt, whatever stands with it."""
-        blob = self.storage.stat(path)
-        if blob and blob.sha256 and file and blob.etag != file["etag"]:
-            self.storage.record_digest(blob, digest_of(self.storage.read(path)).sha256)
-
-    def _wanted(self, subject: Subject, target: str) -> Wanted:
+    def _wanted(self, subject: Subject, target: str, task: Task) -> Wanted:
+        """What should stand there; of a registered version only page files may be replaced, content stays as it was."""
         file, known = subject.descriptor.model_files[target], subject.request["model_files"][target]
-        path, sha256, size = blob_path(subject.id, target), known.get("sha256"), known.get("size")
+        sha256, size, remote = known.get("sha256"), known.get("size"), None
         if file.local is not None:
-            return Wanted(
-                path, partial(self.repository.bytes_of, subject.version.files[file.local]), None, sha256, size
-            )
-        return Wanted(path, partial(self.sources.stream, file.source), self.sources.signed(file.source), sha256, size)
+            stream = partial(self.repository.bytes_of, subject.version.files[file.local])
+        else:
+            stream = partial(self.sources.stream, file.source)
+            remote = Remote(file.source, partial(self.sources.locate, file.source, size))
+        receipt, path = task.receipt, blob_path(subject.id, target)
+        if receipt is None:
+            return Wanted(path, stream, remote, sha256, size, is_new=True)
+        is_repair, is_page = task.item.action == "repair", target in page_files(subject.request)
+        kept = None if is_page else receipt.request["model_files"][target]["sha256"]
+        known = receipt.files.get(target, {}).get("etag") if is_repair else None
+        return Wanted(path, stream, remote, sha256 or kept, size, replace=is_page or is_repair, known=known)
 
     def _judge(self, version: Version, copies: Mapping[str, Blob]) -> None:
         """Raise RefusedError where copies of remote files break a rule; local ones were judged for the plan."""
@@ -186,17 +188,21 @@ class Registrar:
     def _reader(self, blob: Blob) -> Read:
         return lambda offset, length: b"".join(self.storage.read(blob.path, offset=offset, length=length))
 
-    def _send(self, subject: Subject) -> None:
-        """Make the endpoint hold the request: nothing, PUT or PATCH, after what it has."""
+    def _send(self, subject: Subject) -> bool:
+        """Make the endpoint hold the request: nothing, PUT or PATCH, after what it has. Whether it is finished.
+
+        An endpoint that says who it is answers 202 where it is not; of another nothing is known.
+        """
         answer = self.endpoint.get(subject.id)
         if answer.status == 410:
             raise RefusedError(f"{subject.id} was removed from the endpoint", hint="add a new version")
         if answer.status == 200:
-            self._amend(subject, recorded(answer.body))
+            status = self._amend(subject, recorded(answer.body))
         else:
-            self._put(subject, is_readable=answer.status == 404 and bool(self.job.instance))
+            status = self._put(subject, is_readable=answer.status == 404 and bool(self.job.instance))
+        return bool(self.job.instance) and status in (200, 201)
 
-    def _put(self, subject: Subject, *, is_readable: bool) -> None:
+    def _put(self, subject: Subject, *, is_readable: bool) -> int:
         """PUT; one that cannot be asked afterwards is announced in the ledger, and sent once in each run."""
         sent = digest(subject.request)
         is_ours = not is_readable and self.ledger.intent(subject.id) == sent
@@ -210,19 +216,20 @@ class Registrar:
             raise RefusedError(
                 f"is registered by somebody else with other content: {answer.said}", hint="add a new version"
             )
+        return answer.status
 
-    def _amend(self, subject: Subject, observed: Json) -> None:
+    def _amend(self, subject: Subject, observed: Json) -> int:
         """PATCH what differs from the endpoint's record; adopt a record that is equal."""
         if keeps := refused(observed, subject.request):
             named = ", ".join(f"`{field}`" for field in keeps)
             raise RefusedError(f"is registered by somebody else with other content: {named}", hint="add a new version")
         patch = make_patch(observed, subject.request)
         if not patch:
-            return
+            return 200
         sections = {key: value for key, value in patch.items() if key not in OWN_KEYS}
         if changed := sections.get("model_files"):
             sections["model_files"] = {t: self._url(subject.id, t) if file else None for t, file in changed.items()}
-        self.endpoint.patch(subject.id, sections | {"provenance": self._provenance(subject)})
+        return self.endpoint.patch(subject.id, sections | {"provenance": self._provenance(subject)}).status
 
     def _url(self, model: ModelId, target: str) -> str:
         link = self.storage.link(blob_path(model, target), hours=self.policy.sas_hours)
@@ -233,22 +240,19 @@ class Registrar:
         found = {}
         for _, environment in descriptor.configuration.environments():
             if (docker := environment.docker_registry) is not None:
-                if (
-                    team := docker.team
-                ) is None:  # the settings may let a literal one pass; it is never sent, nor shown
-                    hint = "write `${env:REGISTRY_DOCKER_PASSWORD_<X>}` in the descriptor, and change the password"
-                    raise RefusedError(f"the password for {docker.url} stands in git", hint=hint)
-                if self.policy.docker_registries.get(team) != docker.url:
-                    hint = (
-                        f'a maintainer can add {team} = "{docker.url}" to docker_registries in [tool.registry.policy]'
-                    )
-                    raise RefusedError(f"the password `{docker.password}` is not bound to {docker.url}", hint=hint)
-                if team not in self.passwords:
-                    raise CredentialError(
-                        f"REGISTRY_DOCKER_PASSWORD_{team} is not set", hint="set it where reconcile runs"
-                    )
-                found[docker.password] = self.passwords[team]
+                found[docker.password] = self._password(docker)
         return found
+
+    def _password(self, docker: DockerRegistry) -> str:
+        if (team := docker.team) is None:  # the settings may let a literal one pass; it is never sent, nor shown
+            hint = "write `${env:REGISTRY_DOCKER_PASSWORD_<X>}` in the descriptor, and change the password"
+            raise RefusedError(f"the password for {docker.url} stands in git", hint=hint)
+        if self.policy.docker_registries.get(team) != docker.url:
+            hint = f'a maintainer can add {team} = "{docker.url}" to docker_registries in [tool.registry.policy]'
+            raise RefusedError(f"the password `{docker.password}` is not bound to {docker.url}", hint=hint)
+        if team not in self.passwords:
+            raise CredentialError(f"REGISTRY_DOCKER_PASSWORD_{team} is not set", hint="set it where reconcile runs")
+        return self.passwords[team]
 
     def _remove(self, task: Task) -> Mapping[str, Json]:
         removal, receipt = task.version.removal if task.version else None, task.receipt
@@ -280,6 +284,16 @@ class Registrar:
         }
 
 
-def files_of(blobs: Mapping[str, Blob]) -> Mapping[str, Json]:
+def files_of(copied: Mapping[str, Copied]) -> Mapping[str, Json]:
     """Each target as a receipt names it."""
-    return {target: {"sha256": blob.sha256, "size": blob.size, "etag": blob.etag} for target, blob in blobs.items()}
+    return {
+        target: {"sha256": blob.sha256, "size": blob.size, "etag": blob.etag} for target, (blob, _) in copied.items()
+    }
+
+
+def _streamed(copied: Mapping[str, Copied]) -> str:
+    """That files passed through this machine, and why the first of them did."""
+    reasons = [file.streamed for file in copied.values() if file.streamed]
+    if not reasons:
+        return ""
+    return f"{len(reasons)} of {len(copied)} files passed through this machine: {reasons[0]}"

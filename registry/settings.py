@@ -21,12 +21,23 @@ _PASSWORD = re.compile(r"REGISTRY_DOCKER_PASSWORD_([A-Z0-9_]+)")
 
 
 @dataclass(frozen=True)
+class Federation:
+    """Where a job in GitHub Actions gets the proof of who it is, and whose tokens Entra ID gives for it."""
+
+    tenant: str
+    client: str
+    url: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Credentials:
     """What the environment holds and no output may show."""
 
     token: str | None = field(default=None, repr=False)  # of the endpoint
     storage_key: str | None = field(default=None, repr=False)
     storage_sas: str | None = field(default=None, repr=False)
+    federation: Federation | None = None
     source_sas: Mapping[str, str] = field(default_factory=dict, repr=False)  # account in lower case → SAS without `?`
     docker_passwords: Mapping[str, str] = field(default_factory=dict, repr=False)  # TEAM → password
 
@@ -229,6 +240,15 @@ def _credentials(environment: Mapping[str, str]) -> Credentials:
         token=_token(environment.get("REGISTRY_TOKEN")),
         storage_key=environment.get("AZURE_STORAGE_KEY") or None,
         storage_sas=environment.get("AZURE_STORAGE_SAS_TOKEN") or None,
+        federation=_federation(environment),
         source_sas={sas.group(1).lower(): value.lstrip("?") for value, sas, _ in matches if sas},
         docker_passwords={team.group(1): value for value, _, team in matches if team},
     )
+
+
+def _federation(environment: Mapping[str, str]) -> Federation | None:
+    keys = (
+        "AZURE_TENANT_ID", "AZURE_CLIENT_ID", "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
+    )  # fmt: skip
+    tenant, client, url, token = (environment.get(key, "") for key in keys)
+    return Federation(tenant, client, url, token) if tenant and client and url and token else None

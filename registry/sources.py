@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from types import MappingProxyType
 from urllib.parse import urljoin, urlsplit
@@ -11,6 +11,7 @@ from registry.checks.sources import has_credentials, source_problem
 from registry.errors import SourceError, SourceProblem
 from registry.patience import PATIENT, Patience
 from registry.policy import Policy
+from registry.storage import AT_ONCE, Source
 from registry.web import Response, WebError, cause_of, is_not_public, make_session, redact
 
 _CHUNK = 1024 * 1024
@@ -19,6 +20,8 @@ _SHOWN = 200  # characters of an address that a server wrote
 _REDIRECTS = (301, 302, 303, 307, 308)
 _GONE = (404, 410)
 _CLOSED = (401, 403, 404, 409)  # what Azure answers where a SAS is missing or wrong, or public access is off
+_AZURE = ".blob.core.windows.net"
+_AZURE_VERSION = "2023-11-03"  # of its interface: tokens need one
 _BUSY = (408, 425, 429)
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _ALLOW = "a maintainer can add its prefix to `sources` in [tool.registry.policy]"
@@ -28,9 +31,18 @@ _AGAIN = "running again may help; if not, see whether the address is right"
 class Sources:
     """Reads what the policy allows, with the SAS of the account that a URL belongs to and of no other."""
 
-    def __init__(self, policy: Policy, sas: Mapping[str, str], patience: Patience = PATIENT) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        sas: Mapping[str, str],
+        bearer: Callable[[], str] | None = None,
+        *,
+        patience: Patience = PATIENT,
+    ) -> None:
         self._policy = policy
         self._sas = sas
+        self._bearer = bearer  # an Authorization header for Azure, where an identity gives one
+        self._is_open: dict[str, bool] = {}  # account → whether everybody may read it
         self._timeout = patience.timeout
         self._session = make_session(public_only=True, allow_loopback=policy.allow_loopback, patience=patience)
         self._session.headers["Accept-Encoding"] = "identity"
@@ -49,6 +61,19 @@ class Sources:
             raise SourceError(f"the source {redact(url)} {problem}", hint=_ALLOW)
         sas = self._sas.get(_account(url) or "")
         return f"{url}?{sas}" if sas else url
+
+    def locate(self, url: str, size: int | None, *, look: bool) -> Source:
+        """Where the service may fetch it: behind all redirects. What it copies in parts is named by its etag.
+
+        Asks the source where that is needed, or with `look` always; raises SourceError.
+        """
+        account, bearer = _azure_account(url), self._authorization(url)
+        is_known = self._bearer is None or account is None or account in self._sas or account in self._is_open
+        if not look and is_known and size is not None and size <= AT_ONCE and _account(url):
+            return Source(self.signed(url), size, authorization=bearer)
+        with self.answer(url, {"Range": "bytes=0-0"}, (200, 206, 416)) as response:
+            etag = response.headers.get("ETag") if _account(url) else None
+            return Source(str(response.url), _size(response), etag, self._authorization(str(response.url)))
 
     def stream(self, url: str) -> Iterator[bytes]:
         """The bytes in chunks, each redirect checked as the URL itself; raises SourceError."""
@@ -80,7 +105,31 @@ class Sources:
             raise SourceError(message, hint=_AGAIN, problem="unreachable") from error
 
     def _get(self, url: str, place: str, headers: Mapping[str, str]) -> Response:
+        response, account = self._ask(url, place, headers, self._authorization(place)), _azure_account(place)
+        if account is None or account in self._is_open:
+            return response
+        if response.status_code not in _CLOSED:
+            self._is_open[account] = True
+        elif self._bearer is not None and account not in self._sas:
+            trusted = self._ask(url, place, headers, self._bearer())
+            if trusted.status_code < 400:  # else it may just not be there, and tells nothing of the account
+                self._is_open[account] = False
+                response.close()
+                return trusted
+            trusted.close()
+        return response
+
+    def _authorization(self, url: str) -> str | None:
+        """The header for an account of Azure that has no SAS here and is not open to everybody."""
+        account = _azure_account(url)
+        if self._bearer is None or account is None or account in self._sas or self._is_open.get(account, True):
+            return None
+        return self._bearer()
+
+    def _ask(self, url: str, place: str, headers: Mapping[str, str], bearer: str | None) -> Response:
         signed = self.signed(place)
+        if bearer:
+            headers = {**headers, "Authorization": bearer, "x-ms-version": _AZURE_VERSION}
         try:
             return self._session.get(signed, headers=headers, stream=True, timeout=self._timeout, allow_redirects=False)
         except WebError as error:
@@ -132,7 +181,20 @@ def _account(url: str) -> str | None:
     """The storage account of a URL: the first label of `*.blob.core.windows.net`; on loopback the first path part."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if host.endswith(".blob.core.windows.net"):
+    if host.endswith(_AZURE):
         return host.split(".")[0].lower()
     first = parts.path.split("/")[1].lower() if "/" in parts.path else ""
     return first if host == "127.0.0.1" and first.isalnum() else None
+
+
+def _azure_account(url: str) -> str | None:
+    """The account of a URL that leads to Azure itself: a token is sent nowhere else."""
+    parts = urlsplit(url)
+    return _account(url) if parts.scheme == "https" and (parts.hostname or "").endswith(_AZURE) else None
+
+
+def _size(response: Response) -> int | None:
+    """The size of the whole file, of which one byte was asked for."""
+    whole = response.headers.get("Content-Range", "").rpartition("/")[2]
+    length = whole if response.status_code != 200 else response.headers.get("Content-Length", "")
+    return int(length) if length.isdigit() else None

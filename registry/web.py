@@ -1,4 +1,4 @@
-"""HTTP: one kind of session for everything that is not storage. The only import of requests."""
+"""HTTP: sessions, and for storage a pool of connections. The only import of requests and urllib3."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import (
     ConnectTimeoutError,
+    HTTPError,
     InvalidHeader,
     NameResolutionError,
     NewConnectionError,
     ReadTimeoutError,
     SSLError,
 )
-from urllib3.util import Retry
+from urllib3.response import BaseHTTPResponse
+from urllib3.util import Retry, Timeout
 
 from registry.addresses import is_public
 from registry.limiter import Limiters
@@ -32,6 +34,12 @@ from registry.patience import PATIENT, Patience, TimedResponse
 Session = requests.Session
 Response = requests.Response
 WebError = requests.RequestException  # whatever a call may raise
+NotJsonError = requests.JSONDecodeError
+Pool = HTTPConnectionPool
+PoolResponse = BaseHTTPResponse
+PoolTimeout = Timeout
+PoolError = HTTPError  # whatever a call may raise
+PoolRefusedError = (NewConnectionError, ConnectTimeoutError)  # no connection was made
 
 BrokenOffError = requests.exceptions.ChunkedEncodingError  # a body that ended early, in chunks or not
 IsAllowed = Callable[[str], bool]  # whether one may talk to this address
@@ -185,6 +193,21 @@ def _make_retries(patience: Patience, limiters: Limiters) -> _Retries:
     )
     retries.limiters, retries.patience = limiters, patience
     return retries
+
+
+def make_pool(url: str, *, connections: int) -> Pool:
+    """Connections to the one server of `url`, through the proxy and with the certificates that the environment names.
+
+    Without what a session does for each call, which costs three times the call itself; the caller tries again.
+    """
+    found = Session().merge_environment_settings(url, {}, None, None, None)
+    # A plain proxy wants other requests; storage without TLS is an emulator on this machine.
+    proxies = found["proxies"] if url.startswith("https:") else {}
+    adapter = HTTPAdapter(pool_maxsize=connections)
+    request = requests.Request("GET", url).prepare()
+    pool = adapter.get_connection_with_tls_context(request, found["verify"], proxies, found["cert"])
+    assert isinstance(pool, Pool)  # noqa: S101 - the types of requests say less than it gives
+    return pool
 
 
 class _Adapter(HTTPAdapter):

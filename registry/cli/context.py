@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -65,7 +66,12 @@ def open_storage(repository: Repository, settings: Settings) -> Iterator[Storage
         from registry.storage.azure import AzureContainer
 
         key, sas = settings.credentials.storage_key, settings.credentials.storage_sas
-        with AzureContainer(settings.storage, key=key, sas=sas) as container:
+        identity = None
+        if (job := settings.credentials.federation) and not key and not sas:
+            from registry.storage.azure.federation import make_identity
+
+            identity = make_identity(job.tenant, job.client, job.url, job.token)
+        with AzureContainer(settings.storage, key=key, sas=sas, credential=identity) as container:
             yield container
     else:
         from registry.storage.folder import Folder
@@ -142,16 +148,18 @@ def _registrars(place: Place) -> Callable[[Endpoint, Hold, Job], Registrar]:
     repository, settings, storage, ledger, _ = place
 
     def make(endpoint: Endpoint, hold: Hold, job: Job) -> Registrar:
+        from registry.copying import Copier
         from registry.registration import Registrar
         from registry.sources import Sources
 
         return Registrar(
             repository=repository,
             storage=storage,
+            copier=Copier(storage),
             endpoint=endpoint,
             ledger=ledger,
             hold=hold,
-            sources=Sources(settings.policy, settings.credentials.source_sas),
+            sources=Sources(settings.policy, settings.credentials.source_sas, storage.bearer),
             policy=settings.policy,
             models=settings.models,
             job=job,
@@ -206,19 +214,19 @@ def embedded(repository: Repository, settings: Settings, storage: Storage, token
 @contextmanager
 def open_server(repository: Repository, settings: Settings, storage: Storage, token: str | None) -> Iterator[FastAPI]:
     """The endpoint's application on the settings' database, open for the time of the block."""
-    from registry.copying import Wanted, copy_verified
+    from registry.copying import Copier, Remote, Wanted
     from registry.server.api import make_app
     from registry.server.records import Records
     from registry.sources import Sources
 
-    sources = Sources(settings.policy, settings.credentials.source_sas)
+    sources = Sources(settings.policy, settings.credentials.source_sas, storage.bearer)
 
     def fetch(path: str, url: str) -> Blob:
-        wanted = Wanted(path, lambda: sources.stream(url), sources.signed(url))
-        return copy_verified(storage, wanted, replace=True)
+        remote = Remote(url, partial(sources.locate, url, None))
+        return copier.copy(Wanted(path, partial(sources.stream, url), remote)).blob
 
-    records = Records(database_url(repository, settings))
-    with closing(records):
+    records, copier = Records(database_url(repository, settings)), Copier(storage)
+    with closing(records), closing(copier):
         yield make_app(records=records, storage=storage, policy=settings.policy, token=token, fetch=fetch)
 
 

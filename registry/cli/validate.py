@@ -98,7 +98,7 @@ def _open_online(settings: Settings, jobs: int) -> Iterator[Online]:
         with closing(Endpoint(settings.endpoint, settings.credentials.token, patience=HASTY)) as endpoint:
             return find_unregistered(endpoint, models)
 
-    with closing(Sources(settings.policy, settings.credentials.source_sas, HASTY)) as sources:
+    with closing(Sources(settings.policy, settings.credentials.source_sas, patience=HASTY)) as sources:
         yield Online(partial(load_remote_facts, sources, jobs=jobs), ask_endpoint)
 
 

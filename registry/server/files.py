@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -15,8 +14,6 @@ from registry.storage import Blob, Storage
 from registry.wire import Json, blob_path, file_path, without_query
 
 Fetch = Callable[[str, str], Blob]  # (blob path, source URL) → the verified copy in storage
-
-_LOOKS = 8  # files that storage is asked about at once: each look is a round trip
 
 
 @dataclass(frozen=True)
@@ -35,8 +32,7 @@ class Files:
         storage's own, but nothing verified stands there.
         """
         own = [target for target in urls if self._is_own(model, target, urls[target])]
-        with ThreadPoolExecutor(_LOOKS) as pool:
-            blobs = dict(zip(own, pool.map(self.storage.stat, [blob_path(model, t) for t in own]), strict=True))
+        blobs = self._look(model, own)
         if details := [_unverified(target, blob) for target, blob in blobs.items() if blob is None or not blob.sha256]:
             raise invalid(details)
         found = {target: _entry(blob) for target, blob in blobs.items() if blob}
@@ -61,6 +57,13 @@ class Files:
     def url(self, model: ModelId, target: str) -> str:
         """Where a reader gets the file: storage's own link, or ours."""
         return self.storage.link(blob_path(model, target), hours=self.hours) or self.base + file_path(model, target)
+
+    def _look(self, model: ModelId, targets: Sequence[str]) -> dict[str, Blob | None]:
+        """What stands in storage: one file is looked at, and several are listed by one request."""
+        if len(targets) == 1:
+            return {targets[0]: self.storage.stat(blob_path(model, targets[0]))}
+        found = {blob.path: blob for blob in self.storage.list(f"{model}/")} if targets else {}
+        return {target: found.get(blob_path(model, target)) for target in targets}
 
     def _is_own(self, model: ModelId, target: str, url: str) -> bool:
         """Whether the URL is that of this very file, in storage or at this endpoint; a query does not count."""

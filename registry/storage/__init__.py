@@ -1,5 +1,5 @@
 """Private storage: a Protocol, because a folder and Azure Blob Storage both are one."""
 
-from registry.storage.protocol import Blob, Lease, Storage
+from registry.storage.protocol import AT_ONCE, Blob, Lease, Source, Storage
 
-__all__ = ["Blob", "Lease", "Storage"]
+__all__ = ["AT_ONCE", "Blob", "Lease", "Source", "Storage"]

@@ -18,7 +18,7 @@ from uuid import uuid4
 from registry.errors import BlobChangedError, BlobExistsError, BlobMissingError, CopyNotOfferedError, StorageError
 from registry.storage.folder_lock import hold_file, locked, translated
 from registry.storage.paths import OWN, check_path, is_listed
-from registry.storage.protocol import Blob, Lease
+from registry.storage.protocol import Blob, Lease, Source
 
 CHUNK = 1024 * 1024  # bytes of one chunk of a read
 A_DAY = 24 * 3600.0  # seconds after which nobody can be writing a temporary file any more
@@ -34,6 +34,9 @@ class Folder:
         self._root = root.resolve()
         self._hard_links = hard_links  # False: as on a file system that has none
 
+    fetches = False
+    bearer = None
+
     @property
     def url(self) -> str:
         """The directory as a file URL."""
@@ -43,6 +46,17 @@ class Folder:
         """The blob at `path`, or None."""
         with translated(f"look at {path}"):
             return self._stat(path, self._file(path))
+
+    def settle(self, path: str, source: str | None) -> Blob | None:
+        """The blob at `path`, or None; nothing is ever pending."""
+        del source
+        return self.stat(path)
+
+    def load(self, path: str) -> tuple[Blob, bytes] | None:
+        """A small file as a whole with the blob that it is, or None."""
+        with translated(f"read {path}"):
+            blob = self._stat(path, self._file(path))
+            return (blob, self._file(path).read_bytes()) if blob else None
 
     def read(self, path: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """The bytes in chunks; nothing beyond the end; BlobMissingError before the first chunk."""
@@ -73,9 +87,9 @@ class Folder:
             _sync_folder(file.parent)
             return self._written(path, file)
 
-    def copy(self, path: str, source: str, *, size: int | None, etag: str | None = None) -> Blob:
+    def copy(self, path: str, source: Source, *, etag: str | None = None) -> Blob:
         """Never offered: a folder cannot fetch."""
-        del source, size, etag
+        del source, etag
         raise CopyNotOfferedError(f"copy to {path}: a folder cannot fetch")
 
     def record_digest(self, blob: Blob, sha256: str) -> Blob:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
+
+AT_ONCE = 64 * 1024 * 1024  # bytes: what a service copies in one call; a larger source may change between two
 
 
 class Blob(NamedTuple):
@@ -14,6 +17,21 @@ class Blob(NamedTuple):
     size: int  # bytes
     etag: str  # changes whenever content or recorded digest change
     sha256: str | None  # hex digits recorded after verification, believed while the blob is the same; else None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the service may fetch a file."""
+
+    url: str = field(repr=False)  # with all that reading it needs, such as a SAS
+    size: int | None  # bytes, if known; then it must be the source's own
+    etag: str | None = None  # copied only while the source has it
+    authorization: str | None = field(default=None, repr=False)  # header that the service shows to the source
+
+    @property
+    def is_public(self) -> bool:
+        """Whether the URL may be shown to every reader of the copy."""
+        return "?" not in self.url and self.authorization is None
 
 
 class Lease(Protocol):
@@ -33,11 +51,25 @@ class Storage(Protocol):
     """Create-only bytes with etags. Every method may raise StorageError; foreign exceptions never leave."""
 
     @property
+    def fetches(self) -> bool:
+        """Whether it can copy from elsewhere by itself, as far as that is known without trying."""
+
+    @property
+    def bearer(self) -> Callable[[], str] | None:
+        """An Authorization header that sources in the same cloud may accept too; None where it is opened otherwise."""
+
+    @property
     def url(self) -> str:
         """Where it is, without credentials; equal for the same storage."""
 
     def stat(self, path: str) -> Blob | None:
         """The blob at `path`, or None."""
+
+    def settle(self, path: str, source: str | None) -> Blob | None:
+        """As `stat`, once no copy to it is pending: one from `source` is waited for, any other is aborted."""
+
+    def load(self, path: str) -> tuple[Blob, bytes] | None:
+        """A small file as a whole with the blob that it is, or None."""
 
     def read(self, path: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """The bytes in chunks of at most a few MiB; raises BlobMissingError before the first chunk."""
@@ -48,12 +80,11 @@ class Storage(Protocol):
     def replace(self, path: str, chunks: Iterable[bytes], *, etag: str) -> Blob:
         """Put other bytes in the place of exactly the blob with this etag; raises BlobChangedError."""
 
-    def copy(self, path: str, source: str, *, size: int | None, etag: str | None = None) -> Blob:
-        """Let the service fetch `source` (a URL that may carry a SAS): all or nothing, no metadata inherited.
+    def copy(self, path: str, source: Source, *, etag: str | None = None) -> Blob:
+        """Let the service fetch the source: all or nothing, no metadata inherited; the size is not yet certain.
 
-        Creates, or with `etag` replaces exactly that blob. Raises BlobExistsError, BlobChangedError, and
-        CopyNotOfferedError where the service cannot fetch the source: then the caller streams. `size` in bytes is
-        the source's own, if known: a large source is copied in ranges up to there.
+        Creates, or with `etag` replaces exactly that blob. Raises BlobExistsError, BlobChangedError,
+        SourceChangedError, and CopyNotOfferedError where the service cannot fetch the source: then the caller streams.
         """
 
     def record_digest(self, blob: Blob, sha256: str) -> Blob:

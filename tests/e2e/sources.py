@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,25 +23,30 @@ class Stall:
 
 @contextmanager
 def source(
-    files: dict[str, bytes | int | str], *, asked: list[str] | None = None, stall: Stall | None = None
+    files: Mapping[str, bytes | int | str],
+    *,
+    asked: list[str] | None = None,
+    stall: Stall | None = None,
+    token: str | None = None,
+    etag: str = '"1"',
 ) -> Iterator[str]:
     """A plain web server: bytes are served, a number is a status, text is where a redirect leads.
 
-    `asked` takes the paths that were asked for.
+    `asked` takes the paths that were asked for; with a `token` nobody reads who does not show it.
     """
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            found = files.get(self.path, 404)
             if asked is not None:
                 asked.append(self.path)
+            found = _refusal(dict(self.headers), token, etag) or files.get(self.path, 404)
+            body = found if isinstance(found, bytes) else b""
             self.send_response(200 if isinstance(found, bytes) else found if isinstance(found, int) else 302)
-            if isinstance(found, str):
-                self.send_header("Location", found)
-            self.send_header("Content-Length", str(len(found) if isinstance(found, bytes) else 0))
+            for name, value in {"Location": found if isinstance(found, str) else "", "ETag": etag}.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            if isinstance(found, bytes):
-                self.send(found)
+            self.send(body)
 
         def send(self, found: bytes) -> None:
             with suppress(ConnectionError):  # who stalls may be left
@@ -64,6 +69,12 @@ def source(
                 stall.over.set()
             server.shutdown()
             thread.join()
+
+
+def _refusal(headers: Mapping[str, str], token: str | None, etag: str) -> int | None:
+    if token is not None and headers.get("Authorization") != token:
+        return 401
+    return 412 if headers.get("If-Match", etag) != etag else None
 
 
 def allow(place: Place, *prefixes: str) -> None:

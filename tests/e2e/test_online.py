@@ -331,7 +331,7 @@ def judged_beside(place: Place, slow: str, patience: float, silence: float, jobs
         write(place.repository, "tiny/1.0", version)
         snapshot = Repository(place.repository).working_snapshot("models")
         policy = Policy(sources=(slow, server.url), allow_loopback=True)
-        with closing(Sources(policy, {}, Patience(connect=10.0, silence=patience, retries=0))) as sources:
+        with closing(Sources(policy, {}, patience=Patience(connect=10.0, silence=patience, retries=0))) as sources:
             return check_versions(load_remote_facts(sources, snapshot, {}, jobs=jobs, silence=silence), policy)
 
 

@@ -29,7 +29,7 @@ LIMITS = Limits(bytes=1024 * KIB, seconds=30)
 def remote(server: str, limits: Limits = LIMITS, patience: Patience = ONCE, **options: object) -> Iterator[RemoteFile]:
     """The file `/f` of a server."""
     policy = Policy(sources=(server,), allow_loopback=True)
-    with closing(Sources(policy, {}, patience)) as sources:
+    with closing(Sources(policy, {}, patience=patience)) as sources:
         yield RemoteFile(sources, f"{server}/f", limits, **options)  # type: ignore[arg-type]
 
 
@@ -196,7 +196,7 @@ def test_a_redirect_is_checked_as_the_url_itself(location: str, words: str) -> N
 def test_a_name_that_leads_to_a_private_address_is_refused() -> None:
     with range_server({"/f": DATA}) as server:
         url = server.url.replace("http://127.0.0.1", "https://localhost")
-        with closing(Sources(Policy(sources=(url,)), {}, ONCE)) as sources:
+        with closing(Sources(Policy(sources=(url,)), {}, patience=ONCE)) as sources:
             error = caught(lambda: RemoteFile(sources, f"{url}/f", LIMITS).read(0, 8))
     assert (error.problem, str(error)) == ("refused", f"the source {url}/f leads to 127.0.0.1, which is not public")
     assert server.asked == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -11,8 +12,9 @@ from typing import NamedTuple
 
 import pytest
 
-from registry.errors import BlobExistsError, CopyNotOfferedError, StorageError
-from registry.storage.azure import AzureContainer
+from registry.errors import BlobExistsError, CopyNotOfferedError, SourceChangedError, StorageError
+from registry.storage import Blob, Source
+from registry.storage.azure import AzureContainer, Limits
 
 PATH = "zen-bert/1.0/model.safetensors"
 SOURCE = "https://files.example.com/model.safetensors"  # public: a signed one is copied in blocks
@@ -33,17 +35,21 @@ class Script:
     def __init__(self, **answers: list[Answer]) -> None:
         self.answers = answers
         self.asked: list[str] = []
+        self.paths: list[str] = []
+        self.headers: list[Mapping[str, str]] = []
         self.url = ""
 
-    def next(self, method: str) -> Answer:
+    def next(self, method: str, path: str, headers: Mapping[str, str]) -> Answer:
         """The answer to the next request with this method."""
         self.asked.append(method)
+        self.paths.append(path)
+        self.headers.append(headers)
         left = self.answers[method]
         return left.pop(0) if len(left) > 1 else left[0]
 
 
 @contextmanager
-def played(script: Script) -> Iterator[AzureContainer]:
+def played(script: Script, limits: Limits | None = None) -> Iterator[AzureContainer]:
     """A container whose service follows the script, but for the container's own properties."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -51,7 +57,11 @@ def played(script: Script) -> Iterator[AzureContainer]:
 
         def handle_any(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            answer = Answer(200, WHEN) if "restype=container" in self.path else script.next(self.command)
+            answer = (
+                Answer(200, WHEN)
+                if "restype=container" in self.path
+                else script.next(self.command, self.path, dict(self.headers))
+            )
             self.send_response(answer.status)
             code = {"x-ms-error-code": answer.code} if answer.code else {}
             for name, value in {"Content-Length": "0", **answer.headers, **code}.items():
@@ -67,7 +77,7 @@ def played(script: Script) -> Iterator[AzureContainer]:
         Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         script.url = f"http://127.0.0.1:{server.server_port}/private/models"
         try:
-            with AzureContainer(script.url, key="c2VjcmV0") as container:
+            with AzureContainer(script.url, key="c2VjcmV0", limits=limits) as container:
                 yield container
         finally:
             server.shutdown()
@@ -97,22 +107,115 @@ def test_a_service_that_stays_busy_is_told() -> None:
     assert script.asked == ["HEAD"] * 4
 
 
+NOT_KNOWN = Answer(501, code="NotImplemented")  # Put Blob From URL, in accounts that do not have it
+PENDING = Answer(202, {**WHEN, "x-ms-copy-status": "pending", "x-ms-copy-id": "1"})
+
+
 def test_a_pending_copy_is_waited_for() -> None:
-    pending = Answer(202, {**WHEN, "x-ms-copy-status": "pending", "x-ms-copy-id": "1"})
-    script = Script(PUT=[pending], HEAD=[properties(0, "pending"), properties(0, "success")])
+    script = Script(PUT=[NOT_KNOWN, PENDING], HEAD=[properties(0, "pending"), properties(5, "success")])
     with played(script) as container:
-        assert container.copy(PATH, SOURCE, size=0).sha256 is None
-    assert script.asked == ["PUT", "HEAD", "HEAD", "HEAD"]
+        assert container.copy(PATH, Source(SOURCE, 5)).etag == "0x1"
+    assert script.asked == ["PUT", "PUT", "HEAD", "HEAD"]
 
 
 @pytest.mark.parametrize("ended", ["failed", "aborted"])
 def test_a_copy_that_failed_leaves_no_empty_blob(ended: str) -> None:
     """Copy Blob: a failed copy leaves a blob of zero bytes under the destination's name."""
-    pending = Answer(202, {**WHEN, "x-ms-copy-status": "pending", "x-ms-copy-id": "1"})
-    script = Script(PUT=[pending], HEAD=[properties(0, ended)], DELETE=[Answer(202)])
+    script = Script(PUT=[NOT_KNOWN, PENDING], HEAD=[properties(0, ended)], DELETE=[Answer(202)])
     with played(script) as container, pytest.raises(CopyNotOfferedError, match=ended):
-        container.copy(PATH, SOURCE, size=5)
-    assert script.asked == ["PUT", "HEAD", "DELETE"]
+        container.copy(PATH, Source(SOURCE, 5))
+    assert script.asked == ["PUT", "PUT", "HEAD", "DELETE"]
+
+
+def test_a_copy_that_stays_pending_is_aborted() -> None:
+    """Abort Copy Blob: 204, and a destination of zero bytes with the status `aborted`."""
+    looks = [properties(0, "pending"), properties(0, "aborted")]
+    script = Script(PUT=[NOT_KNOWN, PENDING, Answer(204)], HEAD=looks, DELETE=[Answer(202)])
+    with played(script, Limits(pending=-1)) as container, pytest.raises(CopyNotOfferedError, match="aborted"):
+        container.copy(PATH, Source(SOURCE, 5))
+    assert script.asked == ["PUT", "PUT", "HEAD", "PUT", "HEAD", "DELETE"]
+    assert script.headers[3]["x-ms-copy-action"] == "abort"
+
+
+@pytest.mark.parametrize("code", ["BlobAlreadyExists", "PendingCopyOperation"])
+def test_a_copy_onto_one_that_is_pending_says_that_something_stands_there(code: str) -> None:
+    """Copy Blob: 409 PendingCopyOperation while another copy to the destination is pending."""
+    with played(Script(PUT=[Answer(409, code=code)])) as container, pytest.raises(BlobExistsError):
+        container.copy(PATH, Source(SOURCE, 5))
+
+
+def pending_from(source: str) -> Answer:
+    """Get Blob Properties while a copy is pending."""
+    answer = properties(0, "pending")
+    return answer._replace(headers={**answer.headers, "x-ms-copy-source": source})
+
+
+def test_a_pending_copy_of_a_dead_run_is_adopted() -> None:
+    script = Script(HEAD=[pending_from(SOURCE), properties(0, "pending"), properties(5, "success")])
+    with played(script) as container:
+        blob = container.settle(PATH, SOURCE)
+    assert blob == Blob(PATH, 5, "0x1", None)
+    assert script.asked == ["HEAD"] * 3
+
+
+@pytest.mark.parametrize("source", ["https://files.example.com/other", None])
+def test_a_pending_copy_of_something_else_is_aborted(source: str | None) -> None:
+    script = Script(HEAD=[pending_from(SOURCE), properties(0, "aborted")], PUT=[Answer(204)])
+    with played(script) as container:
+        blob = container.settle(PATH, source)
+    assert blob == Blob(PATH, 0, "0x1", None)
+    assert script.asked == ["HEAD", "PUT", "HEAD"]
+
+
+def test_a_copy_that_is_done_when_it_is_aborted_stands() -> None:
+    """Abort Copy Blob: 409 NoPendingCopyOperation when the copy has ended meanwhile."""
+    ended = Answer(409, code="NoPendingCopyOperation")
+    script = Script(HEAD=[pending_from(SOURCE), properties(5, "success")], PUT=[ended])
+    with played(script) as container:
+        assert container.settle(PATH, None) == Blob(PATH, 5, "0x1", None)
+
+
+def test_what_is_not_offered_is_found_out_once() -> None:
+    done = Answer(202, {**WHEN, "x-ms-copy-status": "success"})
+    script = Script(PUT=[NOT_KNOWN, done])
+    with played(script) as container, ThreadPoolExecutor(8) as pool:
+        for _ in pool.map(lambda n: container.copy(f"{PATH}-{n}", Source(SOURCE, 5)), range(20)):
+            pass
+    assert len(script.asked) == 21
+
+
+def test_a_source_larger_than_one_call_takes_is_copied_in_the_background() -> None:
+    """Copy Blob From URL: up to 256 MiB."""
+    too_large = Answer(409, code="CopySourceTooLarge")
+    script = Script(PUT=[NOT_KNOWN, too_large, PENDING], HEAD=[properties(2**30, "success")])
+    with played(script) as container:
+        container.copy(PATH, Source(SOURCE, None))
+    assert [headers.get("x-ms-requires-sync") for headers in script.headers] == [None, "true", None, None]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Answer(412, code="SourceConditionNotMet"), Answer(412, {"x-ms-copy-source-status-code": "412"}, "CannotVerify")],
+)
+@pytest.mark.parametrize("size", [5, 300 * 2**20])
+def test_a_source_that_changed_meanwhile_is_said(answer: Answer, size: int) -> None:
+    """x-ms-source-if-match: 412 Precondition Failed where the source has another etag."""
+    script = Script(PUT=[answer], HEAD=[Answer(404, code="BlobNotFound")])
+    with played(script) as container, pytest.raises(SourceChangedError):
+        container.copy(PATH, Source(SOURCE, size, etag='"0x2"'))
+    assert script.headers[-1]["x-ms-source-if-match"] == '"0x2"'
+
+
+def test_the_token_for_a_source_stays_out_of_what_readers_see() -> None:
+    """Put Blob From URL keeps nothing of its source; Copy Blob would show the URL, and is never used with a token."""
+    script = Script(PUT=[Answer(201, WHEN)])
+    with played(script) as container:
+        container.copy(PATH, Source(SOURCE, 5, authorization="Bearer SECRET"))
+    assert script.headers[0]["x-ms-copy-source-authorization"] == "Bearer SECRET"
+    refused = Script(PUT=[NOT_KNOWN, Answer(201, WHEN)])
+    with played(refused) as container:
+        container.copy(PATH, Source(SOURCE, 5, authorization="Bearer SECRET"))
+    assert ["comp=block" in path for path in refused.paths] == [False, True, True]
 
 
 @pytest.mark.parametrize(
@@ -130,13 +233,13 @@ def test_a_copy_that_failed_leaves_no_empty_blob(ended: str) -> None:
 def test_what_is_not_offered_can_be_streamed(answer: Answer, size: int | None) -> None:
     script = Script(PUT=[answer], HEAD=[Answer(404, code="BlobNotFound")])
     with played(script) as container, pytest.raises(CopyNotOfferedError):
-        container.copy(PATH, SOURCE, size=size)
+        container.copy(PATH, Source(SOURCE, size))
 
 
 def test_a_refusal_of_our_own_credentials_is_not_the_sources() -> None:
     script = Script(PUT=[Answer(403, code="AuthorizationPermissionMismatch")])
     with played(script) as container, pytest.raises(StorageError) as caught:
-        container.copy(PATH, SOURCE, size=5)
+        container.copy(PATH, Source(SOURCE, 5))
     assert type(caught.value) is StorageError
     assert "Storage Blob Data Contributor" in caught.value.hint
 
@@ -145,4 +248,4 @@ def test_a_condition_that_does_not_hold_has_two_spellings() -> None:
     """If-None-Match: * answers 409 BlobAlreadyExists to Put Blob and may answer 412 to copies."""
     script = Script(PUT=[Answer(412, code="TargetConditionNotMet")])
     with played(script) as container, pytest.raises(BlobExistsError):
-        container.copy(PATH, SOURCE, size=5)
+        container.copy(PATH, Source(SOURCE, 5))

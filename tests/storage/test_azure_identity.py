@@ -7,6 +7,7 @@ import json
 import ssl
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -21,8 +22,16 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from registry.errors import StorageError
 from registry.storage.azure import AzureContainer
+from registry.storage.azure.address import parse_address
+from registry.storage.azure.client import Client
+from registry.storage.azure.credentials import IdentityCredential
+from registry.storage.azure.errors import ServiceError
+from registry.storage.azure.federation import ask_for_proof
 from tests.azurite import Azurite
+from tests.e2e.sources import source
+from tests.proxy import Exchange, Proxy
 
 TENANT = "00000000-0000-0000-0000-000000000001"
 
@@ -30,18 +39,19 @@ TENANT = "00000000-0000-0000-0000-000000000001"
 class Identity:
     """Gives unsigned tokens, which the emulator takes for good, and counts them."""
 
-    def __init__(self) -> None:
+    def __init__(self, lasts: int = 3600) -> None:
         self.asked = 0
+        self.lasts = lasts  # seconds
 
     def get_token(self, *scopes: str, **_: Any) -> AccessToken:
-        """A token of one hour for storage."""
+        """A token for storage."""
         assert scopes == ("https://storage.azure.com/.default",)
         self.asked += 1
         now = int(time.time())
         issuer = f"https://sts.windows.net/{TENANT}/"
         claims: dict[str, object] = {"aud": "https://storage.azure.com", "iss": issuer, "oid": TENANT, "tid": TENANT}
-        claims |= {"iat": now - 60, "nbf": now - 60, "exp": now + 3600}
-        return AccessToken(".".join([_part({"alg": "none", "typ": "JWT"}), _part(claims), "c2ln"]), now + 3600)
+        claims |= {"iat": now - 60, "nbf": now - 60, "exp": now + self.lasts}
+        return AccessToken(".".join([_part({"alg": "none", "typ": "JWT"}), _part(claims), "c2ln"]), now + self.lasts)
 
 
 def _part(value: object) -> str:
@@ -92,3 +102,51 @@ def test_a_delegation_key_is_asked_for_again_only_when_it_ends_too_soon(
     with AzureContainer(https.url("private", "models"), credential=Identity()) as container:
         ends = [parse_qs(urlsplit(container.link("x", hours=hours)).query)["ske"] for hours in (2, 1, 2, 24)]
     assert ends[0] == ends[1] == ends[2] != ends[3]
+
+
+@pytest.mark.parametrize(("lasts", "asked"), [(3600, 1), (200, 3)])
+def test_a_token_is_used_until_shortly_before_its_end(lasts: int, asked: int) -> None:
+    identity = Identity(lasts)
+    credential = IdentityCredential(identity)
+    assert all(credential.bearer().startswith("Bearer ") for _ in range(3))
+    assert identity.asked == asked
+
+
+def test_a_token_that_is_refused_in_the_middle_of_a_run_is_asked_for_anew(azurite: Azurite) -> None:
+    def unauthorized(exchange: Exchange) -> None:
+        exchange.answer(401, {"x-ms-error-code": "InvalidAuthenticationInfo"})
+
+    identity = Identity()
+    with Proxy({"/": azurite.port}).running() as proxy:
+        proxy.spoil(lambda _: True, unauthorized, times=10)
+        address = parse_address(f"{proxy.url}/private/models")
+        with closing(Client(address, IdentityCredential(identity))) as client, pytest.raises(ServiceError) as caught:
+            client.send("HEAD", "x")
+    assert (caught.value.status, len(proxy.asked), identity.asked) == (401, 2, 2)
+
+
+def test_an_identity_that_gives_no_token_is_told_without_its_secrets() -> None:
+    class Nobody:
+        def get_token(self, *_: str, **__: Any) -> AccessToken:
+            raise ValueError("no luck: client_secret?sig=SECRET")
+
+    url, told = "https://account.blob.core.windows.net/models", pytest.raises(StorageError, match="no token")
+    with AzureContainer(url, credential=Nobody()) as storage, told as caught:
+        storage.stat("x")
+    assert storage.bearer is not None
+    with pytest.raises(StorageError, match="for a source"):
+        storage.bearer()
+    assert "az login" in caught.value.hint
+    assert "SECRET" not in str(caught.value)
+
+
+def test_a_job_proves_anew_who_it_is_for_each_token() -> None:
+    """GitHub: GET $ACTIONS_ID_TOKEN_REQUEST_URL&audience=… with the request's token as bearer answers {"value": …}."""
+    asked: list[str] = []
+    path = "/token?v=1&audience=api%3A%2F%2FAzureADTokenExchange"
+    with source({path: b'{"value": "a proof"}'}, asked=asked, token="Bearer request-token") as url:
+        assert ask_for_proof(f"{url}/token?v=1", "request-token") == "a proof"
+        with pytest.raises(StorageError, match="gives this job no identity: 401") as caught:
+            ask_for_proof(f"{url}/token?v=1", "another")
+    assert asked == [path] * 2
+    assert "id-token: write" in caught.value.hint

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from registry.errors import BlobExistsError, CopyNotOfferedError, LockError, StorageError
-from registry.storage import Storage
+from registry.storage import Source, Storage
 from registry.storage.folder import Folder
 
 PATH = "zen-bert/1.0/config.json"
@@ -153,7 +153,7 @@ def test_digests_of_names_that_look_alike_do_not_meet(folder: Folder) -> None:
 
 def test_a_copy_is_never_offered(folder: Folder) -> None:
     with pytest.raises(CopyNotOfferedError, match="a folder cannot fetch"):
-        folder.copy(PATH, "https://files.example.com/x?sig=SECRET", size=1)
+        folder.copy(PATH, Source("https://files.example.com/x?sig=SECRET", 1))
 
 
 def test_only_the_endpoint_serves_what_lies_in_a_folder(folder: Folder) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 
 import pytest
 from azure.storage.blob import BlobLeaseClient, ContainerClient
@@ -11,7 +13,10 @@ from azure.storage.blob import BlobLeaseClient, ContainerClient
 from registry.errors import LockError
 from registry.storage import Storage
 from registry.storage.azure import AzureContainer
-from registry.storage.azure.lease import hold
+from registry.storage.azure.address import parse_address
+from registry.storage.azure.client import Client
+from registry.storage.azure.credentials import KeyCredential
+from registry.storage.azure.lease import BlobHold, hold
 from tests.azurite import Azurite
 
 
@@ -73,16 +78,25 @@ def take_away(azurite: Azurite, uploads: ContainerClient, name: str, content: by
             second.write(content)
 
 
-def test_a_lease_is_renewed_while_it_is_held(uploads: ContainerClient) -> None:
-    blob = uploads.get_blob_client("lock")
-    with hold(blob, 0, renewal=0.1) as lease:
+@contextmanager
+def held(azurite: Azurite, uploads: ContainerClient) -> Iterator[BlobHold]:
+    key = KeyCredential("source", azurite.key("source"))
+    address = parse_address(azurite.url("source", uploads.container_name))
+    with (
+        closing(Client(address, key)) as client,
+        hold(client, "lock", 0, make_container=lambda: None, renewal=0.1) as lease,
+    ):
+        yield lease
+
+
+def test_a_lease_is_renewed_while_it_is_held(uploads: ContainerClient, azurite: Azurite) -> None:
+    with held(azurite, uploads) as lease:
         time.sleep(1)
         assert lease.remaining() > 59.5
 
 
 def test_a_lease_that_was_broken_is_lost(uploads: ContainerClient, azurite: Azurite) -> None:
-    blob = uploads.get_blob_client("lock")
-    with hold(blob, 0, renewal=0.1) as first:
+    with held(azurite, uploads) as first:
         first.write(b"first")
         take_away(azurite, uploads, "lock", b"second")
         with pytest.raises(LockError) as caught:

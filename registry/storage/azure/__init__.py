@@ -1,8 +1,8 @@
-"""Private storage in Azure: the only home of azure-storage-blob and azure-identity."""
+"""Private storage in Azure, over its REST interface: the only home of azure-identity."""
 
 from __future__ import annotations
 
-from registry.storage.azure.client import Limits
 from registry.storage.azure.container import AzureContainer
+from registry.storage.azure.limits import Limits
 
 __all__ = ["AzureContainer", "Limits"]

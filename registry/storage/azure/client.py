@@ -1,138 +1,160 @@
-"""The way to one container: its address, the credentials, retries and time-outs."""
+"""The service's REST interface: one request and its answer, with time-outs and further attempts."""
 
 from __future__ import annotations
 
-import base64
 import random
 import re
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
-from azure.core.credentials import AzureNamedKeyCredential, AzureSasCredential, TokenCredential
-from azure.core.exceptions import ServiceRequestError
-from azure.storage.blob import BlobServiceClient, ContainerClient, ExponentialRetry
+from registry.storage.azure.address import Address
+from registry.storage.azure.credentials import Call, Credential
+from registry.storage.azure.errors import ServiceError
+from registry.web import PoolError, PoolRefusedError, PoolResponse, PoolTimeout, make_pool
 
-from registry.errors import SettingsError
-
-if TYPE_CHECKING:
-    from azure.core.pipeline import PipelineRequest, PipelineResponse
-
-MIB = 1024 * 1024
-Credential = AzureNamedKeyCredential | AzureSasCredential | TokenCredential
+VERSION = "2023-11-03"  # of the interface
+CONNECT = 10.0  # seconds
+PATIENCE = 60.0  # seconds between two bytes
+ATTEMPTS = 4  # with 0.8, 1.6 and 3.2 s between them, or what the service asks for
 LONGEST_PAUSE = 30.0  # seconds: what a service asks for in Retry-After is believed up to here
 GIVE_UP = 8.0  # seconds without a connection after which it is not tried again
+_CONNECTIONS = 64  # kept open; more than workers
+_AGAIN = (408, 429, 500, 502, 503, 504)
+_CODE = re.compile(rb"<Code>([A-Za-z0-9]+)</Code>")
+_NOTHING: Mapping[str, str] = {}
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Sizes in bytes: what one request carries. The defaults are the service's limits or well below."""
+class Reply(NamedTuple):
+    """An answer that was not refused."""
 
-    block: int = 8 * MIB  # one uploaded block; 50,000 of them make a blob
-    chunk: int = 8 * MIB  # one chunk of a read
-    one_copy: int = 256 * MIB  # Copy Blob From URL takes no larger source
-    copied_block: int = 64 * MIB  # one Put Block From URL
-    copies_at_once: int = 4
+    headers: Mapping[str, str]
+    content: bytes
 
-
-@dataclass(frozen=True)
-class Address:
-    """A container's URL, taken apart."""
-
-    service: str  # without a slash at the end
-    account: str
-    container: str
-
-    def __str__(self) -> str:
-        return f"{self.service}/{self.container}"
+    @property
+    def etag(self) -> str:
+        """One spelling: headers have quotes, listings have none."""
+        return self.headers.get("ETag", "").strip('"')
 
 
-def parse_address(url: str) -> Address:
-    """Host style (`https://account.…/models`) or path style (`http://127.0.0.1:1/account/models`), or SettingsError."""
-    parts = urlsplit(url)
-    path = parts.path.strip("/").split("/")
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
-        raise SettingsError("the storage URL must be https://account.blob.core.windows.net/container, no query")
-    origin = f"{parts.scheme}://{parts.netloc.lower()}"
-    if len(path) == 2:
-        return Address(f"{origin}/{path[0]}", path[0], _container(path[1]))
-    if len(path) == 1:
-        return Address(origin, parts.hostname.split(".")[0], _container(path[0]))
-    raise SettingsError("the storage URL must name one container and nothing in it")
+class Client:
+    """Speaks to one container; several threads may use it at once."""
 
+    def __init__(self, address: Address, credential: Credential) -> None:
+        self.address = address
+        self.credential = credential
+        self._pool = make_pool(address.service, connections=_CONNECTIONS)
+        self._quiet_until = 0.0
 
-def _container(name: str) -> str:
-    if not re.fullmatch(r"(?!.*--)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]", name):
-        raise SettingsError(f"{name!r} is no name of a container: 3 to 63 of a-z, 0-9 and single hyphens")
-    return name
+    def close(self) -> None:
+        """Let the connections go."""
+        self._pool.close()
 
+    def send(
+        self,
+        method: str,
+        blob: str = "",
+        query: Mapping[str, str] = _NOTHING,
+        headers: Mapping[str, str] = _NOTHING,
+        body: bytes = b"",
+        *,
+        path: str | None = None,
+        patience: float = PATIENCE,
+        attempts: int = ATTEMPTS,
+    ) -> Reply:
+        """The answer to a request about a blob, or the container where none is named; ServiceError where refused."""
+        target = self.address.path(blob) if path is None else path
+        with self._opened(method, target, query, headers, body, patience, attempts) as response:
+            return Reply(response.headers, response.data)
 
-def connect(address: Address, credential: Credential, limits: Limits) -> ContainerClient:
-    """A client that has not yet asked for anything."""
-    sizes: dict[str, Any] = {"max_single_get_size": limits.chunk, "max_chunk_get_size": limits.chunk}
-    return ContainerClient(address.service, address.container, credential=credential, **sizes, **_patience())
+    @contextmanager
+    def open(self, blob: str, headers: Mapping[str, str]) -> Iterator[PoolResponse]:
+        """A blob's bytes, yet to be read."""
+        with self._opened("GET", self.address.path(blob), {}, headers, b"", PATIENCE, ATTEMPTS) as response:
+            yield response
 
+    @contextmanager
+    def _opened(self, method: str, path: str, *rest: Any) -> Iterator[PoolResponse]:
+        response = self._answer(method, path, *rest)
+        try:
+            if response.status >= 300:
+                raise _refused(response)
+            yield response
+        except PoolError as error:
+            raise ServiceError(0, "", reason=f"the answer broke off: {error}") from None
+        finally:
+            response.close()  # of one that was read to its end the connection is back already, and stays open
+            response.release_conn()
 
-def connect_service(address: Address, credential: Credential) -> BlobServiceClient:
-    """The account's client: it alone gives user delegation keys."""
-    return BlobServiceClient(address.service, credential=credential, **_patience())
-
-
-def make_credential(address: Address, key: str | None, sas: str | None) -> Credential:
-    """The key, else the SAS, else the identity that azure-identity finds."""
-    if key:
-        _check_key(key)
-        return AzureNamedKeyCredential(address.account, key)
-    if sas:
-        return AzureSasCredential(sas.lstrip("?"))
-    if not address.service.startswith("https:"):
-        raise SettingsError("an identity is sent over https only", hint="give AZURE_STORAGE_KEY for this storage")
-    from azure.identity import DefaultAzureCredential  # 0.3 s to import, and not needed with a key
-
-    return DefaultAzureCredential()
-
-
-def _check_key(key: str) -> None:
-    try:
-        base64.b64decode(key, validate=True)
-    except ValueError:
-        raise SettingsError("the storage key is not base64", hint="copy AZURE_STORAGE_KEY again") from None
-
-
-def _patience() -> dict[str, Any]:
-    return {"retry_policy": Retry(retry_total=3), "connection_timeout": 10, "read_timeout": 60}
-
-
-class Retry(ExponentialRetry):
-    """Three more attempts after 0.8, 1.6 and 3.2 s, or later when the service says so; one 429 slows all workers."""
-
-    _quiet_until = 0.0
-
-    def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
-        """The answer, after waiting out what another worker was told."""
-        attempts = request.context.options.get("retry_total", self.total_retries) + 1
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: bytes,
+        patience: float,
+        attempts: int,
+    ) -> PoolResponse:
+        """The last of several attempts; one 429 slows all workers."""
+        first, renewed = time.monotonic(), False
         for attempt in range(attempts):
+            is_last = attempt + 1 == attempts
             if (quiet := self._quiet_until - time.monotonic()) > 0:
                 time.sleep(quiet)
-            response: PipelineResponse[Any, Any] = super().send(request)  # type: ignore[no-untyped-call]
-            # The SDK takes no 4xx for worth retrying, 429 included.
-            if response.http_response.status_code != 429 or attempt + 1 == attempts:
-                break
-            self._quiet_until = time.monotonic() + max(_asked_for(response.http_response), _backoff(attempt))
-        return response
+            try:
+                response = self._once(Call(method, path, dict(query), dict(headers)), body, patience)
+            except PoolError as error:
+                is_down = isinstance(error, PoolRefusedError) and time.monotonic() - first > GIVE_UP
+                if is_last or is_down:
+                    raise ServiceError(0, "", reason=f"storage cannot be reached: {error}") from None
+                time.sleep(_backoff(attempt))
+                continue
+            if response.status == 401 and not renewed and self.credential.renew():
+                renewed = True
+            elif response.status not in _AGAIN or is_last:
+                return response
+            else:
+                self._pause(response, attempt)
+            response.drain_conn()
+            response.release_conn()
+        raise ServiceError(401, "InvalidAuthenticationInfo")
 
-    def increment(self, settings: dict[str, Any], request: Any, response: Any = None, error: Any = None) -> bool:
-        """Whether to try again; a host that does not even take connections is given up sooner."""
-        settings["pause"] = _asked_for(response)
-        settings.setdefault("first", time.monotonic())
-        if isinstance(error, ServiceRequestError) and time.monotonic() - settings["first"] > GIVE_UP:
-            return False
-        return super().increment(settings, request, response, error)
+    def _once(self, call: Call, body: bytes, patience: float) -> PoolResponse:
+        call.headers["x-ms-version"] = VERSION
+        if call.method in ("PUT", "POST"):
+            call.headers["Content-Length"] = str(len(body))
+            call.headers.setdefault("Content-Type", "application/octet-stream")
+        self.credential.authorize(call)
+        query = "&".join(part for part in (urlencode(call.query), self.credential.sas) if part)
+        return self._pool.urlopen(
+            call.method,
+            f"{call.path}?{query}" if query else call.path,
+            body=body or None,
+            headers=call.headers,
+            retries=False,
+            redirect=False,
+            timeout=PoolTimeout(connect=CONNECT, read=patience),
+            preload_content=False,
+            decode_content=False,
+        )
 
-    def get_backoff_time(self, settings: dict[str, Any]) -> float:
-        """Seconds to wait."""
-        return max(float(settings.get("pause", 0.0)), _backoff(settings["count"] - 1))
+    def _pause(self, response: PoolResponse, attempt: int) -> None:
+        pause = max(_asked_for(response.headers), _backoff(attempt))
+        if response.status == 429:
+            self._quiet_until = time.monotonic() + pause
+        else:
+            time.sleep(pause)
+
+
+def _refused(response: PoolResponse) -> ServiceError:
+    code = response.headers.get("x-ms-error-code", "")
+    if found := _CODE.search(response.data):
+        code = code or found.group(1).decode()
+    return ServiceError(response.status, code, response.headers)
 
 
 def _backoff(attempt: int) -> float:
@@ -140,11 +162,14 @@ def _backoff(attempt: int) -> float:
     return jitter * 0.8 * (1 << attempt)
 
 
-def _asked_for(response: Any) -> float:
-    """Seconds in `Retry-After` or its finer sister; Azure sends no dates there."""
-    headers = getattr(response, "headers", None) or {}
-    for name, unit in (("x-ms-retry-after-ms", 0.001), ("retry-after", 1.0)):
+def _asked_for(headers: Mapping[str, str]) -> float:
+    """Seconds in `Retry-After` (a number or a date) or its finer sister."""
+    for name, unit in (("x-ms-retry-after-ms", 0.001), ("Retry-After", 1.0)):
         value = headers.get(name, "")
         if value.isdigit():
             return min(int(value) * unit, LONGEST_PAUSE)
-    return 0.0
+    try:
+        seconds = parsedate_to_datetime(headers.get("Retry-After", "")).timestamp() - time.time()
+    except (TypeError, ValueError):
+        return 0.0
+    return min(max(seconds, 0.0), LONGEST_PAUSE)

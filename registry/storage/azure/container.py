@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, suppress
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from functools import partial
 from itertools import chain
 from threading import Lock
 from types import TracebackType
-from typing import Any
 
-from azure.core import MatchConditions
-from azure.core.credentials import TokenCredential
-from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
-from azure.storage.blob import BlobBlock, BlobClient, BlobProperties
-
-from registry.errors import BlobChangedError, BlobExistsError, BlobMissingError, CopyNotOfferedError, StorageError
-from registry.storage.azure.client import Limits, connect, make_credential, parse_address
-from registry.storage.azure.copying import block_ids, copy_blocks, copy_whole
-from registry.storage.azure.errors import translated
+from registry.errors import BlobChangedError, BlobExistsError, BlobMissingError, StorageError
+from registry.storage.azure.address import parse_address
+from registry.storage.azure.client import Client
+from registry.storage.azure.copying import Copier, block_ids, commit_blocks, is_same_source
+from registry.storage.azure.credentials import IdentityCredential, TokenCredential, make_credential
+from registry.storage.azure.errors import ServiceError, translated
 from registry.storage.azure.lease import hold
+from registry.storage.azure.limits import Limits
 from registry.storage.azure.link import Linker
+from registry.storage.azure.listing import list_blobs
+from registry.storage.azure.reading import read
 from registry.storage.paths import check_path, is_listed
-from registry.storage.protocol import Blob, Lease
+from registry.storage.protocol import Blob, Lease, Source
 
-DIGEST = "registry_sha256"
+DIGEST = "x-ms-meta-registry_sha256"
 
 
 class AzureContainer:
     """Storage over a container; by key, by SAS, or by an identity, in this order."""
+
+    fetches = True
 
     def __init__(
         self,
@@ -40,12 +41,14 @@ class AzureContainer:
         credential: TokenCredential | None = None,
         limits: Limits | None = None,
     ) -> None:
-        self._address = parse_address(url)
+        address = parse_address(url)
+        chosen = make_credential(address, key, sas, credential)
+        self.bearer = partial(_bearer, chosen) if isinstance(chosen, IdentityCredential) else None
         self._limits = limits or Limits()
-        chosen = credential or make_credential(self._address, key, sas)
-        self._container = connect(self._address, chosen, self._limits)
-        self._linker = Linker(self._address, chosen)
-        self._creating = Lock()
+        self._client = Client(address, chosen)
+        self._copier = Copier(self._client, self._limits)
+        self._linker = Linker(self._client)
+        self._creating, self._exists = Lock(), False
 
     def __enter__(self) -> AzureContainer:
         return self
@@ -57,39 +60,50 @@ class AzureContainer:
 
     def close(self) -> None:
         """Give the connections back."""
-        self._container.close()
-        self._linker.close()
+        self._copier.close()
+        self._client.close()
 
     @property
     def url(self) -> str:
         """The container's URL, without credentials."""
-        return str(self._address)
+        return str(self._client.address)
 
     def stat(self, path: str) -> Blob | None:
         """The blob at `path`, or None."""
-        blob = self._blob(path)
-        with translated(f"look at {path}"):
+        with translated(f"look at {check_path(path)}"):
+            found = self._head(path)
+            return None if found is None else _blob(path, found)
+
+    def settle(self, path: str, source: str | None) -> Blob | None:
+        """As `stat`, once no copy is pending: one from `source` is waited for, any other aborted."""
+        with translated(f"look at {check_path(path)}"):
+            found = self._head(path)
+            if found is not None and found.get("x-ms-copy-status") == "pending":
+                if source is None or not is_same_source(found.get("x-ms-copy-source", ""), source):
+                    self._copier.abort(path, found)
+                found = self._copier.wait(path)
+            return None if found is None else _blob(path, found)
+
+    def load(self, path: str) -> tuple[Blob, bytes] | None:
+        """A small file as a whole with the blob that it is, or None."""
+        with translated(f"read {check_path(path)}"):
             try:
-                found = blob.get_blob_properties()
-                return None if _is_folder(found) else _blob(found)
-            except ResourceNotFoundError:
-                return None
+                reply = self._client.send("GET", path)
+            except ServiceError as error:
+                if error.is_missing:
+                    return None
+                raise
+            return _blob(path, reply.headers), reply.content
 
     def read(self, path: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """The bytes in chunks; nothing beyond the end; BlobMissingError before the first chunk."""
-        blob = self._blob(path)
-        if length == 0 and self.stat(path):
-            return
-        with translated(f"read {path}"):
+        with translated(f"read {check_path(path)}"):
             try:
-                # A range that starts at 0 is refused for an empty blob; the SDK knows what to do without one.
-                start = offset if offset or length is not None else None
-                yield from blob.download_blob(start, length).chunks()
-            except ResourceNotFoundError:
-                raise BlobMissingError(f"read {path}: it is not there") from None
-            except HttpResponseError as error:
-                if error.status_code != 416:
-                    raise
+                yield from read(self._client, path, offset, length, self._limits.chunk)
+            except ServiceError as error:
+                if error.is_missing:
+                    raise BlobMissingError(f"read {path}: it is not there") from None
+                raise
 
     def create(self, path: str, chunks: Iterable[bytes]) -> Blob:
         """Store new bytes, all or nothing; BlobExistsError when something stands there."""
@@ -99,48 +113,39 @@ class AzureContainer:
         """Other bytes in the place of exactly the blob with this etag; else BlobChangedError."""
         return self._put(path, chunks, etag)
 
-    def copy(self, path: str, source: str, *, size: int | None, etag: str | None = None) -> Blob:
-        """Let Azure fetch the source; CopyNotOfferedError when it cannot. `size` must be the source's own.
-
-        Copy Blob keeps its whole source with the blob and shows it to each reader: a SAS goes into blocks alone.
-        """
+    def copy(self, path: str, source: Source, *, etag: str | None = None) -> Blob:
+        """Let Azure fetch the source; CopyNotOfferedError when it cannot."""
+        check_path(path)
         self._ensure()
-        blob, conditions, unmet = self._blob(path), _conditions(etag), _unmet(etag)
-        is_signed = "?" in source
-        if is_signed and size is None:
-            raise CopyNotOfferedError(f"copy to {path}: the size of a source with a SAS must be known")
-        if not is_signed and (size is None or size <= self._limits.one_copy):
-            copy_whole(blob, source, conditions, unmet)
-        else:
-            assert size is not None  # noqa: S101 - looked at above
+        if source.size is not None and source.size > self._limits.one_copy:
             self._check(path, etag)
-            copy_blocks(blob, source, size, self._limits, conditions, unmet)
-        found = self.stat(path)
-        if found is None:
-            raise BlobChangedError(f"copy to {path}: it was taken away at once")
-        return found
+        copied = self._copier.copy(path, source, _conditions(etag), _unmet(etag))
+        return Blob(path, source.size or 0, copied, None)
 
     def record_digest(self, blob: Blob, sha256: str) -> Blob:
         """The digest as metadata of exactly this blob; BlobChangedError when it is another."""
-        with translated(f"record the digest of {blob.path}"):
-            answer = self._blob(blob.path).set_blob_metadata({DIGEST: sha256}, **_conditions(blob.etag))
-        return blob._replace(etag=_etag(answer), sha256=sha256)
+        with translated(f"record the digest of {check_path(blob.path)}"):
+            headers = {DIGEST: sha256, **_conditions(blob.etag)}
+            reply = self._client.send("PUT", blob.path, {"comp": "metadata"}, headers)
+        return blob._replace(etag=reply.etag, sha256=sha256)
 
     def delete(self, blob: Blob) -> None:
         """Take exactly this blob away; BlobChangedError when it is another; no error when it is gone."""
-        with translated(f"delete {blob.path}"), suppress(ResourceNotFoundError):
+        with translated(f"delete {check_path(blob.path)}"):
             try:
-                self._blob(blob.path).delete_blob("include", **_conditions(blob.etag))
-            except ResourceModifiedError:
-                if self.stat(blob.path):
+                self._client.send(
+                    "DELETE", blob.path, headers={"x-ms-delete-snapshots": "include", **_conditions(blob.etag)}
+                )
+            except ServiceError as error:
+                if not error.is_missing and (error.status != 412 or self._head(blob.path) is not None):
                     raise
 
     def list(self, prefix: str) -> Iterator[Blob]:
         """Every blob whose path starts with `prefix`, by path; `.registry/` only when named."""
-        with translated(f"list {prefix or 'everything'}"), suppress(ResourceNotFoundError):
-            for found in self._container.list_blobs(prefix or None, ["metadata"]):
-                if is_listed(found.name, prefix) and not _is_folder(found):
-                    yield _blob(found)
+        with translated(f"list {prefix or 'everything'}"):
+            for path, headers in list_blobs(self._client, prefix):
+                if is_listed(path, prefix) and not _is_folder(headers):
+                    yield _blob(path, headers)
 
     def link(self, path: str, *, hours: int) -> str:
         """A URL with a read-only SAS for some hours, for https alone unless storage itself is http."""
@@ -148,29 +153,36 @@ class AzureContainer:
 
     def lease(self, path: str, *, timeout: float) -> AbstractContextManager[Lease]:
         """Hold `path` by a lease of 60 s that is renewed; LockError with the holder after `timeout` s."""
-        self._ensure()
-        return hold(self._blob(path), timeout)
+        return hold(self._client, check_path(path), timeout, make_container=self._ensure)
+
+    def _head(self, path: str) -> Mapping[str, str] | None:
+        try:
+            found = self._client.send("HEAD", path).headers
+        except ServiceError as error:
+            if error.is_missing:
+                return None
+            raise
+        return None if _is_folder(found) else found
 
     def _put(self, path: str, chunks: Iterable[bytes], etag: str | None) -> Blob:
         blocks = _blocks(chunks, self._limits.block)
+        check_path(path)
         first, second = next(blocks, b""), next(blocks, None)
         self._ensure()
-        blob = self._blob(path)
         with translated(f"write {path}", unmet=_unmet(etag)):
-            if second is None:
-                answer = blob.upload_blob(first, length=len(first), overwrite=True, **_conditions(etag))
-                return Blob(path, len(first), _etag(answer), None)
-            return self._put_blocks(blob, chain([first, second], blocks), etag)
+            if second is not None:
+                return self._put_blocks(path, chain([first, second], blocks), etag)
+            headers = {"x-ms-blob-type": "BlockBlob", **_conditions(etag)}
+            return Blob(path, len(first), self._client.send("PUT", path, headers=headers, body=first).etag, None)
 
-    def _put_blocks(self, blob: BlobClient, blocks: Iterable[bytes], etag: str | None) -> Blob:
-        self._check(blob.blob_name, etag)
-        name, staged, size = block_ids(), [], 0
+    def _put_blocks(self, path: str, blocks: Iterable[bytes], etag: str | None) -> Blob:
+        self._check(path, etag)
+        name, names, size = block_ids(), [], 0
         for number, block in enumerate(blocks):
-            blob.stage_block(name(number), block, len(block))
-            staged.append(BlobBlock(name(number)))
+            names.append(name(number))
+            self._client.send("PUT", path, {"comp": "block", "blockid": names[-1]}, body=block)
             size += len(block)
-        answer = blob.commit_block_list(staged, **_conditions(etag))
-        return Blob(blob.blob_name, size, _etag(answer), None)
+        return Blob(path, size, commit_blocks(self._client, path, names, _conditions(etag)).etag, None)
 
     def _check(self, path: str, etag: str | None) -> None:
         """Conditions are judged at the commit: look first, to not move gigabytes in vain."""
@@ -178,51 +190,51 @@ class AzureContainer:
         if (found and found.etag) != etag:
             raise _unmet(etag)(f"write {path}: {'something stands there' if found else 'it is gone'}")
 
-    def _blob(self, path: str) -> BlobClient:
-        return self._container.get_blob_client(check_path(path))
-
     def _ensure(self) -> None:
-        with self._creating:
-            _ = self._exists
-
-    @cached_property
-    def _exists(self) -> bool:
         """The container is made where it is missing and that is allowed; who may not ask goes on and sees."""
-        with translated(f"open {self.url}"):
-            try:
-                self._container.get_container_properties()
-            except ResourceNotFoundError:
-                with suppress(ResourceExistsError):
-                    self._container.create_container()
-            except HttpResponseError as error:
-                if error.status_code != 403:
-                    raise
-        return True
+        with self._creating:
+            if self._exists:
+                return
+            with translated(f"open {self.url}"):
+                try:
+                    self._client.send("HEAD", query={"restype": "container"})
+                except ServiceError as error:
+                    if error.is_missing:
+                        self._create_container()
+                    elif error.status != 403:
+                        raise
+            self._exists = True
+
+    def _create_container(self) -> None:
+        try:
+            self._client.send("PUT", query={"restype": "container"})
+        except ServiceError as error:
+            if error.code != "ContainerAlreadyExists":
+                raise
 
 
-def _conditions(etag: str | None) -> dict[str, Any]:
-    if etag is None:
-        return {"match_condition": MatchConditions.IfMissing}
-    return {"etag": f'"{etag}"', "match_condition": MatchConditions.IfNotModified}
+def _bearer(credential: IdentityCredential) -> str:
+    with translated("ask for a token for a source"):
+        return credential.bearer()
+
+
+def _conditions(etag: str | None) -> dict[str, str]:
+    return {"If-None-Match": "*"} if etag is None else {"If-Match": f'"{etag}"'}
 
 
 def _unmet(etag: str | None) -> type[StorageError]:
     return BlobExistsError if etag is None else BlobChangedError
 
 
-def _etag(answer: Any) -> str:
-    """One spelling: headers have quotes, listings have none."""
-    return str(answer["etag"]).strip('"')
-
-
-def _is_folder(found: BlobProperties) -> bool:
+def _is_folder(headers: Mapping[str, str]) -> bool:
     """Accounts with a hierarchical namespace show their folders as blobs."""
-    return (found.metadata or {}).get("hdi_isfolder") == "true"
+    return headers.get("x-ms-meta-hdi_isfolder") == "true"
 
 
-def _blob(found: BlobProperties) -> Blob:
-    digest = (found.metadata or {}).get(DIGEST, "")
-    return Blob(found.name, found.size, _etag(found), digest if re.fullmatch("[0-9a-f]{64}", digest) else None)
+def _blob(path: str, headers: Mapping[str, str]) -> Blob:
+    digest = headers.get(DIGEST, "")
+    known = digest if re.fullmatch("[0-9a-f]{64}", digest) else None
+    return Blob(path, int(headers.get("Content-Length", 0)), headers.get("ETag", "").strip('"'), known)
 
 
 def _blocks(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:

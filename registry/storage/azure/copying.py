@@ -1,69 +1,179 @@
-"""Copies that the service makes itself, with metadata of their own."""
+"""Copies that the service makes itself, with metadata of their own: which call, by size and by what is offered."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
+from urllib.parse import urlsplit
 from uuid import uuid4
 
-from azure.core import MatchConditions
-from azure.storage.blob import BlobBlock, BlobClient
-
 from registry.errors import CopyNotOfferedError, StorageError
-from registry.storage.azure.client import Limits
-from registry.storage.azure.errors import translated, translated_copy
+from registry.storage.azure.client import Client, Reply
+from registry.storage.azure.errors import ServiceError, translated, translated_copy
+from registry.storage.azure.limits import Limits
+from registry.storage.offer import Offer
+from registry.storage.protocol import Source
 
 # Without one pair of its own a copy inherits the source's metadata, a digest written there included.
-OWN_METADATA = {"registry_copied": "1"}
-PATIENCE = 180  # seconds for one call that moves up to 256 MiB between regions
+OWN_METADATA = {"x-ms-meta-registry_copied": "1"}
+PATIENCE = 180.0  # seconds for one call that moves up to 256 MiB between regions
+POLL = 1.0  # seconds between two looks at a pending copy
+_NOTHING: Mapping[str, str] = {}
+_Call = Callable[[str, Source, Mapping[str, str]], str]
+
+
+class NotOfferedError(Exception):
+    """The service does not know this call."""
+
+
+class Copier:
+    """One service's ways to copy; what it does not offer is found out once, by the first file."""
+
+    def __init__(self, client: Client, limits: Limits) -> None:
+        self._client = client
+        self._limits = limits
+        self._put_from_url, self._copy_blob = Offer(NotOfferedError), Offer(NotOfferedError)
+        self._workers = ThreadPoolExecutor(limits.copies_at_once, "blocks")
+
+    def close(self) -> None:
+        """Let the workers go."""
+        self._workers.shutdown(cancel_futures=True)
+
+    def copy(self, path: str, source: Source, conditions: Mapping[str, str], unmet: type[StorageError]) -> str:
+        """The etag of the copy."""
+        what = f"copy to {path}"
+        with translated_copy(what, unmet=unmet):
+            if etag := self._copy_in_one(path, source, conditions):
+                return etag
+            if source.size is None:
+                raise CopyNotOfferedError("storage copies this source in blocks, and its size is not known")
+            names = self._stage(path, source, source.size)
+        with translated(what, unmet=unmet):
+            return commit_blocks(self._client, path, names, conditions).etag
+
+    def wait(self, path: str) -> Mapping[str, str] | None:
+        """A blob's headers when no copy to it is pending; one that takes too long is aborted. None: it is gone."""
+        deadline = time.monotonic() + self._limits.pending
+        while True:
+            try:
+                found = self._client.send("HEAD", path).headers
+            except ServiceError as error:
+                if error.is_missing:
+                    return None
+                raise
+            if found.get("x-ms-copy-status") != "pending":
+                return found
+            if time.monotonic() > deadline:
+                self.abort(path, found)
+            time.sleep(POLL)
+
+    def abort(self, path: str, found: Mapping[str, str]) -> None:
+        """End a pending copy, which leaves a blob of zero bytes; no error when it ended by itself."""
+        try:
+            query = {"comp": "copy", "copyid": found.get("x-ms-copy-id", "")}
+            self._client.send("PUT", path, query, {"x-ms-copy-action": "abort"})
+        except ServiceError as error:
+            if error.code != "NoPendingCopyOperation":
+                raise
+
+    def _copy_in_one(self, path: str, source: Source, conditions: Mapping[str, str]) -> str | None:
+        """By the best single call that is offered and suits the source; None where there is none."""
+        if source.size is not None and source.size > self._limits.one_copy:
+            return None
+        with suppress(NotOfferedError):
+            return self._put_from_url.take(lambda: _known(self._put_blob_from_url, path, source, conditions))
+        if source.is_public:  # Copy Blob shows its whole source to every reader of the copy
+            with suppress(NotOfferedError):
+                return self._copy_blob.take(lambda: _known(self._copy_blob_from_url, path, source, conditions))
+        return None
+
+    def _put_blob_from_url(self, path: str, source: Source, conditions: Mapping[str, str]) -> str:
+        """Put Blob From URL: one call, up to 5,000 MiB; nothing of the source stays with the copy."""
+        headers = {**_origin(source), **conditions, **OWN_METADATA, "x-ms-blob-type": "BlockBlob"}
+        return self._send(path, headers | {"x-ms-copy-source-blob-properties": "false"}).etag
+
+    def _copy_blob_from_url(self, path: str, source: Source, conditions: Mapping[str, str]) -> str:
+        """Copy Blob From URL, up to 256 MiB; what is larger than was known is copied in the background."""
+        headers = {**_origin(source), **conditions, **OWN_METADATA}
+        try:
+            done = self._send(path, headers | {"x-ms-requires-sync": "true"})
+        except ServiceError as error:
+            if error.code != "CopySourceTooLarge" and error.status != 413:
+                raise
+            done = self._send(path, headers)
+        if done.headers.get("x-ms-copy-status") != "pending":
+            return done.etag
+        return self._finished(path)
+
+    def _finished(self, path: str) -> str:
+        found = self.wait(path)
+        status = found.get("x-ms-copy-status") if found else "taken away"
+        if found and status == "success":
+            return found["ETag"].strip('"')
+        if found:  # a copy that failed leaves a blob of zero bytes under the name
+            self._client.send("DELETE", path, headers={"If-Match": found["ETag"]})
+        raise CopyNotOfferedError(f"the copy that storage made ended as {status}")
+
+    def _stage(self, path: str, source: Source, size: int) -> list[str]:
+        """Put Block From URL in parallel: the names of the blocks, of which nothing is seen before they are listed."""
+        name, step = block_ids(), self._limits.copied_block
+        starts = range(0, size, step)
+
+        def stage(start: int) -> str:
+            block, last = name(start // step), min(start + step, size) - 1
+            headers = _origin(source) | {"x-ms-source-range": f"bytes={start}-{last}"}
+            self._send(path, headers, {"comp": "block", "blockid": block})
+            return block
+
+        if len(starts) < 2:
+            return [stage(start) for start in starts]
+        futures = [self._workers.submit(stage, start) for start in starts]
+        try:
+            return [future.result() for future in futures]
+        finally:
+            for future in futures:
+                future.cancel()
+            wait(futures)
+
+    def _send(self, path: str, headers: Mapping[str, str], query: Mapping[str, str] = _NOTHING) -> Reply:
+        return self._client.send("PUT", path, query, headers, patience=PATIENCE)
+
+
+def _known(call: _Call, path: str, source: Source, conditions: Mapping[str, str]) -> str:
+    """What the call gives; NotOfferedError where the service, or this kind of account, does not know it at all."""
+    try:
+        return call(path, source, conditions)
+    except ServiceError as error:
+        if error.status in (405, 501) or error.code.startswith(("Unsupported", "FeatureNotYetSupported")):
+            raise NotOfferedError(error.code) from None
+        raise
 
 
 def block_ids() -> Callable[[int], str]:
-    """Names for one writer's blocks: all of one length, as the service wants, and nobody else's."""
+    """Names for one writer's blocks: base64, all of one length, as the service wants, and nobody else's."""
     writer = uuid4().hex
-    return lambda number: f"{writer}-{number:05d}"
+    return lambda number: f"{writer}{number:08d}"
 
 
-def copy_whole(blob: BlobClient, source: str, conditions: Mapping[str, Any], unmet: type[StorageError]) -> None:
-    """Copy Blob From URL: one call, up to 256 MiB."""
-    with translated_copy(f"copy to {blob.blob_name}", unmet=unmet):
-        answer = blob.start_copy_from_url(
-            source, dict(OWN_METADATA), requires_sync=True, read_timeout=PATIENCE, **conditions
-        )
-        if answer.get("copy_status") != "success":
-            _wait(blob, unmet)
+def commit_blocks(client: Client, path: str, names: Iterable[str], headers: Mapping[str, str]) -> Reply:
+    """Put Block List: the blocks become the blob."""
+    listed = "".join(f"<Uncommitted>{name}</Uncommitted>" for name in names)
+    body = f'<?xml version="1.0" encoding="utf-8"?><BlockList>{listed}</BlockList>'.encode()
+    return client.send("PUT", path, {"comp": "blocklist"}, {**headers, "Content-Type": "application/xml"}, body)
 
 
-def copy_blocks(
-    blob: BlobClient, source: str, size: int, limits: Limits, conditions: Mapping[str, Any], unmet: type[StorageError]
-) -> None:
-    """Put Block From URL in parallel, then Put Block List: any size, and nothing to see before the end."""
-    name = block_ids()
-    step = limits.copied_block
-
-    def stage(number: int) -> BlobBlock:
-        start = number * step
-        with translated_copy(f"copy to {blob.blob_name}", unmet=unmet):
-            blob.stage_block_from_url(name(number), source, start, min(step, size - start), read_timeout=PATIENCE)
-        return BlobBlock(name(number))
-
-    with ThreadPoolExecutor(limits.copies_at_once) as pool:
-        blocks = list(pool.map(stage, range(-(-size // step))))
-    with translated(f"copy to {blob.blob_name}", unmet=unmet):
-        blob.commit_block_list(blocks, **conditions)
+def is_same_source(one: str, other: str) -> bool:
+    """Whether two URLs name one file; what signs them does not count."""
+    a, b = urlsplit(one), urlsplit(other)
+    return (a.scheme, a.netloc.lower(), a.path) == (b.scheme, b.netloc.lower(), b.path)
 
 
-def _wait(blob: BlobClient, unmet: type[StorageError]) -> None:
-    """Until a pending copy is done; one that failed or takes too long is taken back."""
-    deadline = time.monotonic() + PATIENCE
-    while (found := blob.get_blob_properties()).copy.status == "pending":
-        if time.monotonic() > deadline:
-            with translated(f"abort the copy to {blob.blob_name}", unmet=unmet):
-                blob.abort_copy(str(found.copy.id))
-        time.sleep(1)
-    if found.copy.status != "success":
-        # A copy that failed leaves a blob of zero bytes under the name.
-        blob.delete_blob(etag=found.etag, match_condition=MatchConditions.IfNotModified)
-        raise CopyNotOfferedError(f"copy to {blob.blob_name}: it ended as {found.copy.status}")
+def _origin(source: Source) -> dict[str, str]:
+    headers = {"x-ms-copy-source": source.url}
+    if source.etag is not None:
+        headers["x-ms-source-if-match"] = source.etag
+    if source.authorization is not None:
+        headers["x-ms-copy-source-authorization"] = source.authorization
+    return headers

@@ -1,15 +1,14 @@
-"""Azure's exceptions become ours here, without secrets and with the next step."""
+"""What the service refused becomes one of our errors here, without secrets and with the next step."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError, ServiceRequestError
+from registry.errors import BlobChangedError, CopyNotOfferedError, SourceChangedError, StorageError
 
-from registry.errors import BlobChangedError, CopyNotOfferedError, StorageError
-
+_NOTHING: Mapping[str, str] = {}
 ACCESS = (
     "check AZURE_STORAGE_KEY, or `az login` and the roles Storage Blob Data Contributor and Storage Blob Delegator"
     " on the account"
@@ -25,44 +24,58 @@ def redact(text: object) -> str:
     return SECRETS.sub("…", str(text).split("\n", 1)[0]).strip()
 
 
-def code_of(error: AzureError) -> str:
-    """The service's own word for the error; empty when it did not answer."""
-    code = getattr(error, "error_code", None) or ""
-    return str(getattr(code, "value", code))
+class ServiceError(Exception):
+    """The service refused, or (status 0) did not answer."""
 
+    def __init__(self, status: int, code: str = "", headers: Mapping[str, str] = _NOTHING, reason: str = "") -> None:
+        super().__init__(f"{code} ({status})" if status else reason)
+        self.status = status
+        self.code = code  # the service's own word; empty when it said none
+        self.headers = headers
+        self.reason = reason  # what kept it from answering
 
-def status_of(error: AzureError) -> int:
-    """The HTTP status; 0 when there was no answer."""
-    return getattr(error, "status_code", None) or 0
+    @property
+    def is_exists(self) -> bool:
+        """Whether something stands where a new blob was to be created."""
+        return self.code in ("BlobAlreadyExists", "UnauthorizedBlobOverwrite")
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is no such blob; for who only asks, a missing container is the same."""
+        return self.status == 404
 
 
 @contextmanager
 def translated(what: str, *, unmet: type[StorageError] = BlobChangedError) -> Iterator[None]:
-    """Azure's errors leave as ours; `unmet` is what a condition that does not hold means here."""
+    """Refusals leave as ours; `unmet` is what a condition that does not hold means here."""
     try:
         yield
-    except AzureError as error:
+    except ServiceError as error:
         # The cause's own text can hold a SAS, so it may not be chained: a traceback would print it.
         raise _ours(what, error, unmet) from None
 
 
 @contextmanager
 def translated_copy(what: str, *, unmet: type[StorageError]) -> Iterator[None]:
-    """As `translated`, and what speaks of the source leaves as CopyNotOfferedError."""
+    """As `translated`, and what speaks of the source leaves as SourceChangedError or CopyNotOfferedError."""
     try:
         yield
-    except AzureError as error:
+    except ServiceError as error:
+        if error.code == "SourceConditionNotMet" or error.headers.get("x-ms-copy-source-status-code") == "412":
+            hint = "run again when it no longer changes; a source that is pinned never should"
+            raise SourceChangedError(f"{what}: the source changed meanwhile", hint=hint) from None
         if _speaks_of_the_source(error):
-            raise CopyNotOfferedError(f"{what}: {_reason(error)}") from None
+            raise CopyNotOfferedError(f"storage cannot fetch the source: {_reason(error)}") from None
         raise _ours(what, error, unmet) from None
 
 
-def _speaks_of_the_source(error: AzureError) -> bool:
-    headers = getattr(getattr(error, "response", None), "headers", None) or {}
-    if "x-ms-copy-source-status-code" in headers or code_of(error).startswith("CannotVerifyCopySource"):
+def _speaks_of_the_source(error: ServiceError) -> bool:
+    if "x-ms-copy-source-status-code" in error.headers or error.code.startswith("CannotVerifyCopySource"):
         return True
+    if error.code == "ContainerNotFound":
+        return False
     # Whatever else is refused for good, the stream either gets through or fails with a message of its own.
-    return status_of(error) in (400, 404, 413, 416, 501) or code_of(error) in (
+    return error.status in (400, 404, 405, 413, 416, 501) or error.code in (
         "CopyAcrossAccountsNotSupported",
         "CopySourceTooLarge",
         "InvalidSourceBlobType",
@@ -70,31 +83,25 @@ def _speaks_of_the_source(error: AzureError) -> bool:
     )
 
 
-def _ours(what: str, error: AzureError, unmet: type[StorageError]) -> StorageError:
-    code, status = code_of(error), status_of(error)
-    if code.startswith("Lease"):
-        kind, hint = StorageError, "somebody holds a lease on it: wait for the other run, or break the lease"
-    elif code in ("BlobAlreadyExists", "UnauthorizedBlobOverwrite") or status == 412:
-        kind, hint = unmet, ""
-    elif code == "BlobNotFound":
-        kind, hint = BlobChangedError, ""
+def _ours(what: str, error: ServiceError, unmet: type[StorageError]) -> StorageError:
+    kind, hint = StorageError, ""
+    if error.code.startswith("Lease"):
+        hint = "somebody holds a lease on it: wait for the other run, or break the lease"
+    elif error.is_exists or error.status == 412 or error.code == "PendingCopyOperation":
+        kind = unmet
+    elif error.code == "BlobNotFound" or (error.status == 404 and not error.code):
+        kind = BlobChangedError
+    elif error.status in (401, 403):
+        hint = ACCESS
+    elif error.code == "ContainerNotFound":
+        hint = "create the container, or allow these credentials to"
     else:
-        kind, hint = StorageError, _hint(error, code, status)
+        hint = RUNNING
     return kind(f"{what}: {_reason(error)}", hint=hint)
 
 
-def _hint(error: AzureError, code: str, status: int) -> str:
-    if isinstance(error, ClientAuthenticationError) or status in (401, 403):
-        return ACCESS
-    if code == "ContainerNotFound":
-        return "create the container, or allow these credentials to"
-    return RUNNING
-
-
-def _reason(error: AzureError) -> str:
+def _reason(error: ServiceError) -> str:
     """One line: the service's code and status, or what kept it from answering."""
-    if isinstance(error, HttpResponseError) and (code := code_of(error)):
-        return f"{code} ({status_of(error)})"
-    if isinstance(error, ServiceRequestError):
-        return f"storage cannot be reached: {redact(error)}"
-    return redact(error) or type(error).__name__
+    if error.code:
+        return f"{error.code} ({error.status})"
+    return redact(error.reason) or f"the service answers {error.status}"

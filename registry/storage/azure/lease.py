@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
-
-from azure.core import MatchConditions
-from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.storage.blob import BlobClient, BlobLeaseClient
+from uuid import uuid4
 
 from registry.errors import LockError
-from registry.storage.azure.errors import code_of, redact, status_of, translated
+from registry.storage.azure.client import ATTEMPTS, PATIENCE, Client
+from registry.storage.azure.errors import ServiceError, redact, translated
 
 SECONDS = 60  # the longest lease Azure gives that ends by itself
 RENEWAL = 15.0  # seconds between renewals
 AGAIN = 2.0  # seconds after a renewal that storage did not answer
 POLL = 1.0  # seconds between two attempts to get it
+LOST = (404, 409, 412)
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +25,10 @@ log = logging.getLogger(__name__)
 class BlobHold:
     """The hold on one blob; certain for a minute from the moment the last successful renewal was sent."""
 
-    def __init__(self, blob: BlobClient, renewal: float) -> None:
-        self._blob = blob
-        self._lease = BlobLeaseClient(blob)
+    def __init__(self, client: Client, path: str, renewal: float) -> None:
+        self._client = client
+        self._path = path
+        self._id = str(uuid4())
         self._renewal = renewal
         self._until = 0.0
         self._ended = Event()
@@ -41,27 +41,30 @@ class BlobHold:
     def read(self) -> bytes:
         """What the last holder wrote."""
         self._must_hold()
-        with _lost_is_lock_error(self._blob):
-            return self._blob.download_blob(lease=self._lease).readall()
+        with self._lost_is_lock_error():
+            return self._client.send("GET", self._path, headers={"x-ms-lease-id": self._id}).content
 
     def write(self, content: bytes) -> None:
         """Say who holds it; LockError once the hold is lost."""
         self._must_hold()
-        with _lost_is_lock_error(self._blob):
-            self._blob.upload_blob(content, overwrite=True, lease=self._lease)
+        headers = {"x-ms-lease-id": self._id, "x-ms-blob-type": "BlockBlob"}
+        with self._lost_is_lock_error():
+            self._client.send("PUT", self._path, headers=headers, body=content)
 
-    def acquire(self) -> bool:
+    def acquire(self, make_container: Callable[[], None]) -> bool:
         """Whether it is ours now; the blob is made where it is missing."""
         sent = time.monotonic()
         try:
-            self._lease.acquire(SECONDS)
-        except ResourceExistsError as error:
-            if code_of(error).startswith("Lease"):  # present, or being broken
+            # The id is ours: where the answer is lost, asking again with it is granted.
+            self._act("acquire", {"x-ms-lease-duration": str(SECONDS), "x-ms-proposed-lease-id": self._id})
+        except ServiceError as error:
+            if error.code.startswith("Lease"):  # present, or being broken
                 return False
-            raise
-        except ResourceNotFoundError:
-            _make_empty(self._blob)
-            return self.acquire()
+            if not error.is_missing:
+                raise
+            make_container()
+            self._make_empty()
+            return self.acquire(make_container)
         self._until = sent + SECONDS
         self._thread.start()
         return True
@@ -72,11 +75,38 @@ class BlobHold:
         self._thread.join()
         self._until = 0.0
         try:
-            self._lease.release(retry_total=1)
-        except AzureError as error:
-            log.warning(
-                "lease on %s not released, it ends within %d s: %s", self._blob.blob_name, SECONDS, redact(error)
-            )
+            self._act("release", attempts=2)
+        except ServiceError as error:
+            log.warning("lease on %s not released, it ends within %d s: %s", self._path, SECONDS, redact(error))
+
+    def holder(self) -> bytes:
+        """Who holds it, as far as that can be read."""
+        try:
+            return self._client.send("GET", self._path).content
+        except ServiceError as error:
+            # The lock's own error is the news; who holds it is told when it can be.
+            log.debug("cannot read %s: %s", self._path, redact(error))
+            return b""
+
+    def _act(
+        self,
+        action: str,
+        headers: dict[str, str] | None = None,
+        *,
+        attempts: int = ATTEMPTS,
+        patience: float = PATIENCE,
+    ) -> None:
+        words = {"x-ms-lease-action": action, **({"x-ms-lease-id": self._id} if action != "acquire" else {})}
+        query = {"comp": "lease"}
+        self._client.send("PUT", self._path, query, {**words, **(headers or {})}, attempts=attempts, patience=patience)
+
+    def _make_empty(self) -> None:
+        try:
+            self._client.send("PUT", self._path, headers={"x-ms-blob-type": "BlockBlob", "If-None-Match": "*"})
+        except ServiceError as error:
+            if not error.is_exists and error.status != 412:
+                raise
+            log.debug("%s was made by another run", self._path)
 
     def _renew_until_ended(self) -> None:
         pause = self._renewal
@@ -87,60 +117,43 @@ class BlobHold:
         sent = time.monotonic()
         try:
             # An answer after half a minute is of no use, and another attempt can be.
-            self._lease.renew(retry_total=0, read_timeout=10)
-        except HttpResponseError as error:
-            if status_of(error) in (404, 409, 412):
+            self._act("renew", attempts=1, patience=10)
+        except ServiceError as error:
+            if error.status in LOST:
                 self._until = 0.0
                 self._ended.set()
-            return False
-        except AzureError:
             return False
         self._until = sent + SECONDS
         return True
 
     def _must_hold(self) -> None:
         if not self.remaining():
-            raise LockError(f"the lock {self._blob.blob_name} was lost", holder=_holder(self._blob))
+            raise LockError(f"the lock {self._path} was lost", holder=self.holder())
+
+    @contextmanager
+    def _lost_is_lock_error(self) -> Iterator[None]:
+        with translated(f"use the lock {self._path}"):
+            try:
+                yield
+            except ServiceError as error:
+                if error.status not in LOST:
+                    raise
+                raise LockError(f"the lock {self._path} was lost: {error.code}", holder=self.holder()) from None
 
 
 @contextmanager
-def hold(blob: BlobClient, timeout: float, *, renewal: float = RENEWAL) -> Iterator[BlobHold]:
+def hold(
+    client: Client, path: str, timeout: float, *, make_container: Callable[[], None], renewal: float = RENEWAL
+) -> Iterator[BlobHold]:
     """Hold the blob until the block ends; LockError with the holder when it cannot be had in `timeout` seconds."""
-    held = BlobHold(blob, renewal)
+    held = BlobHold(client, path, renewal)
     deadline = time.monotonic() + timeout
-    with translated(f"lock {blob.blob_name}"):
-        while not held.acquire():
+    with translated(f"lock {path}"):
+        while not held.acquire(make_container):
             if time.monotonic() >= deadline:
-                raise LockError(f"somebody else holds {blob.blob_name}", holder=_holder(blob))
+                raise LockError(f"somebody else holds {path}", holder=held.holder())
             time.sleep(min(POLL, max(0.0, deadline - time.monotonic())))
     try:
         yield held
     finally:
         held.release()
-
-
-def _make_empty(blob: BlobClient) -> None:
-    try:
-        blob.upload_blob(b"", overwrite=True, match_condition=MatchConditions.IfMissing)
-    except ResourceExistsError:
-        log.debug("%s was made by another run", blob.blob_name)
-
-
-def _holder(blob: BlobClient) -> bytes:
-    try:
-        return blob.download_blob().readall()
-    except AzureError as error:
-        # The lock's own error is the news; who holds it is told when it can be.
-        log.debug("cannot read %s: %s", blob.blob_name, redact(error))
-        return b""
-
-
-@contextmanager
-def _lost_is_lock_error(blob: BlobClient) -> Iterator[None]:
-    with translated(f"use the lock {blob.blob_name}"):
-        try:
-            yield
-        except HttpResponseError as error:
-            if status_of(error) not in (404, 409, 412):
-                raise
-            raise LockError(f"the lock {blob.blob_name} was lost: {code_of(error)}", holder=_holder(blob)) from None

@@ -1,0 +1,35 @@
+"""Reading a blob in one request, or from where it broke off in another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from registry.storage.azure.client import Client
+from registry.storage.azure.errors import ServiceError
+
+BREAKS = 4  # in a row, without a byte in between, after which it is not asked again
+
+
+def read(client: Client, path: str, offset: int, length: int | None, chunk: int) -> Iterator[bytes]:
+    """The bytes of one and the same blob, from `offset` at most `length`; nothing beyond the end."""
+    if length == 0:
+        client.send("HEAD", path)
+        return
+    headers, breaks, end = {}, 0, None if length is None else offset + length
+    while end is None or offset < end:
+        # A range that starts at 0 is refused for an empty blob.
+        if offset or end is not None:
+            headers["x-ms-range"] = f"bytes={offset}-{'' if end is None else end - 1}"
+        try:
+            with client.open(path, headers) as response:
+                headers["If-Match"] = response.headers.get("ETag", "*")
+                for part in response.stream(chunk, decode_content=False):
+                    offset, breaks = offset + len(part), 0
+                    yield part
+            return
+        except ServiceError as error:
+            if error.status == 416:
+                return
+            breaks += 1
+            if error.status or breaks == BREAKS:
+                raise

@@ -1,0 +1,357 @@
+"""What scripts/bench_copy does: the same copies by `registry reconcile`, azcopy and rclone, in turn, several times.
+
+One call is compared with the same call, as it decides the time on Azurite: Copy Blob, or Put Block From URL. azcopy
+knows only the second here. The registrar's time is that of the whole process, with its start, the lock, the plan, the
+requests to an endpoint and the receipts; reading back what was copied is measured apart and taken off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.storage.blob import ContainerClient, ContainerSasPermissions, generate_container_sas
+
+from registry.copying import FILES
+from registry.digests import digest_of
+from registry.storage.azure import AzureContainer
+from tests.azurite import Azurite, free_port
+from tests.build import a_commit, a_descriptor, a_repository, a_version
+from tests.proxy import Proxy
+
+TOOLS = Path(__file__).parent.parent.parent / ".tools" / "bench"
+REGISTRY = Path(sys.executable).with_name("registry")
+LATENCY = 0.03  # seconds
+MIB = 1024 * 1024
+LOCAL = ("inference.py", "environment.yml", "index.md")  # of each version, beside its large files
+
+
+class Case(NamedTuple):
+    """Files of one size, copied by one call, in some versions."""
+
+    title: str
+    files: int
+    size: int
+    call: str  # "Copy Blob" or "Put Block From URL"
+    versions: int
+
+    @property
+    def contents(self) -> Iterator[tuple[str, bytes]]:
+        """Name in the source and bytes; no two alike."""
+        for number in range(self.files):
+            head = f"{self.title} {number}\n".encode()
+            yield f"{number % self.versions}.0/{number:03d}.bin", head + bytes(self.size - len(head))
+
+
+CASES = {
+    "small": [
+        Case("200 × 64 KiB", 200, 64 * 1024, "Copy Blob", 10),
+        Case("200 × 64 KiB", 200, 64 * 1024, "Put Block From URL", 10),
+    ],
+    "medium": [
+        Case("20 × 8 MiB", 20, 8 * MIB, "Copy Blob", 2),
+        Case("20 × 8 MiB", 20, 8 * MIB, "Put Block From URL", 2),
+    ],
+    "large": [Case("1 × 512 MiB", 1, 512 * MIB, "Put Block From URL", 1)],
+}
+
+
+@dataclass
+class Place:
+    """One Azurite with the files of a case in the account `source`, and where it is spoken to."""
+
+    azurite: Azurite
+    case: Case
+    url: str  # of Azurite, or of the proxy before it
+    folder: Path
+    endpoint: str = ""
+    sas: str = field(default="", repr=False)
+
+    @property
+    def uploads(self) -> str:
+        """Where the sources are."""
+        return f"{self.url}/source/uploads"
+
+    def container(self) -> str:
+        """The name of a new container in the account `private`."""
+        name = f"copies-{secrets.token_hex(4)}"
+        key = AzureNamedKeyCredential("private", self.azurite.key("private"))
+        with ContainerClient(self.azurite.url("private", "")[:-1], name, credential=key) as container:
+            container.create_container()
+        return name
+
+
+class Time(NamedTuple):
+    """What a tool took: seconds of wall time, then of processors, and the peak of memory in MiB."""
+
+    copying: float
+    again: float
+    reading: float = 0.0  # back what was copied; not in `copying`
+    bare: float = 0.0  # the same as a download and nothing else
+    processors: float = 0.0
+    memory: float = 0.0
+
+
+class Done(NamedTuple):
+    """What one process took."""
+
+    seconds: float
+    processors: float
+    memory: float
+
+
+def timed(command: list[str], folder: Path, environment: Mapping[str, str]) -> Done:
+    """What a command takes, which has to end well."""
+    with tempfile.TemporaryFile() as output:
+        start = time.monotonic()
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
+        memory = 0.0
+        while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:
+            memory = max(memory, peak_of(process.pid))
+            time.sleep(0.005)
+        seconds = time.monotonic() - start
+        process.returncode = os.waitstatus_to_exitcode(ended[1])
+        if process.returncode:
+            output.seek(0)
+            said = output.read().decode(errors="replace")[-4000:]
+            sys.exit(f"error: {Path(command[0]).name} ended with {process.returncode}\n{said}")
+    return Done(seconds, ended[2].ru_utime + ended[2].ru_stime, memory)
+
+
+def peak_of(process: int) -> float:
+    """The peak of a process's own memory up to now, in MiB; what `wait4` says counts what it was forked from too."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return 0.0
+    lines = dict(line.split(":", 1) for line in status.splitlines())
+    return int(lines.get("VmHWM", "0 kB").split()[0]) / 1024
+
+
+def environment(**more: str) -> dict[str, str]:
+    """What a command sees of ours: no settings of the one who measures."""
+    kept = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR") if key in os.environ}
+    return {**kept, "HOME": "/nonexistent", **more}
+
+
+def run_registry(place: Place) -> Time:
+    """Reconcile a new repository into a new container, then again."""
+    name = place.container()
+    with tempfile.TemporaryDirectory(dir=place.folder) as folder:
+        repository = describe(Path(folder), place)
+        account = f"{place.url}/private/{name}"
+        known = {"REGISTRY_STORAGE": account, "AZURE_STORAGE_KEY": place.azurite.key("private")}
+        if place.case.call != "Copy Blob":
+            known["REGISTRY_SOURCE_SAS_SOURCE"] = place.sas
+        command = [str(REGISTRY), "reconcile"]
+        with serving(repository, known, place) as endpoint:
+            known["REGISTRY_ENDPOINT"] = endpoint
+            whole = timed(command, repository, environment(**known))
+            again = timed(command, repository, environment(**known))
+        reading, bare = read_back(account, place)
+    return Time(whole.seconds - reading, again.seconds, reading, bare, whole.processors, whole.memory)
+
+
+def told(copy: Done, again: Done) -> Time:
+    """The times of a tool that reads nothing back."""
+    return Time(copy.seconds, again.seconds, 0.0, 0.0, copy.processors, copy.memory)
+
+
+@contextmanager
+def serving(repository: Path, known: Mapping[str, str], place: Place) -> Iterator[str]:
+    """`registry serve`, as far away as storage is."""
+    port = free_port()
+    command = [str(REGISTRY), "serve", "--port", str(port)]
+    with ExitStack() as stack:
+        log = stack.enter_context((repository.parent / "serve.log").open("wb"))
+        server = stack.enter_context(subprocess.Popen(command, cwd=repository, env=environment(**known), stderr=log))
+        stack.callback(server.terminate)
+        wait_for(port, server)
+        if place.url == place.azurite.url("private", "").removesuffix("/private/"):
+            yield f"http://127.0.0.1:{port}"
+        else:
+            yield stack.enter_context(Proxy({"/": port}, delay=LATENCY).running()).url
+
+
+def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    """Until somebody listens."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and server.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    sys.exit("error: `registry serve` does not answer")
+
+
+def read_back(account: str, place: Place) -> tuple[float, float]:
+    """The seconds that all copies take with as many at once as in a run: read and digested, and downloaded alone."""
+
+    def download(url: str) -> int:
+        with urllib.request.urlopen(url, timeout=600) as answer:
+            return sum(map(len, iter(lambda: answer.read(MIB), b"")))
+
+    paths = [f"bench/{path}" for path, _ in place.case.contents]
+    with AzureContainer(account, key=place.azurite.key("private")) as storage, ThreadPoolExecutor(FILES) as pool:
+        links = [storage.link(path, hours=1) for path in paths]
+        times = []
+        for what, each in ((lambda path: digest_of(storage.read(path)).size, paths), (download, links)):
+            start = time.monotonic()
+            assert sum(pool.map(what, each)) == place.case.files * place.case.size  # noqa: S101
+            times.append(time.monotonic() - start)
+    return times[0], times[1]
+
+
+def describe(folder: Path, place: Place) -> Path:
+    """A repository with the case's files in its versions."""
+    settings = f'[tool.registry.policy]\nallow_loopback = true\nsources = ["{place.uploads}/"]\n'
+    repository = a_repository(folder / "repository", settings)
+    for number in range(place.case.versions):
+        own = {path: content for path, content in place.case.contents if path.startswith(f"{number}.0/")}
+        files: dict[str, object] = {name: f"./{name}" for name in LOCAL}
+        for path, content in own.items():
+            pin = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+            files[path.split("/")[1]] = {"source": f"{place.uploads}/{path}", **pin}
+        version = a_version(a_descriptor(model_files=files))
+        del version["model.bin"]
+        a_commit(repository, f"bench/{number}.0", version)
+    return repository
+
+
+def run_azcopy(place: Place) -> Time:
+    """Copy, then synchronise."""
+    target = f"{place.url}/private/{place.container()}"
+    expiry = datetime.now(UTC) + timedelta(hours=1)
+    key = place.azurite.key("private")
+    may = ContainerSasPermissions(read=True, write=True, create=True, list=True, add=True, delete=True)
+    sas = generate_container_sas("private", target.rsplit("/", 1)[1], key, permission=may, expiry=expiry)
+    limits = [f"--block-size-mb={min(8, place.case.size / MIB / 2)}", f"--put-blob-size-mb={place.case.size / MIB / 2}"]
+    where = [f"{place.uploads}?{place.sas}", f"{target}?{sas}"]
+    known = environment(
+        AZCOPY_LOG_LOCATION=str(place.folder), AZCOPY_JOB_PLAN_LOCATION=str(place.folder),
+        LD_LIBRARY_PATH=str(TOOLS / "lib"), AZCOPY_DISABLE_SYSLOG="true",
+    )  # fmt: skip
+    common = [str(TOOLS / "azcopy")]
+    kind = ["--from-to=BlobBlob", "--log-level=NONE", "--output-level=quiet"]
+    copy = [*common, "copy", where[0].replace("uploads?", "uploads/*?"), where[1], "--recursive", *limits, *kind]
+    sync = [*common, "sync", *where, *limits, *kind]
+    return told(timed(copy, place.folder, known), timed(sync, place.folder, known))
+
+
+def run_rclone(place: Place) -> Time:
+    """Copy, twice."""
+    name = place.container()
+    known = environment(RCLONE_CONFIG=os.devnull)
+    for remote, account in (("SOURCE", "source"), ("PRIVATE", "private")):
+        known |= {
+            f"RCLONE_CONFIG_{remote}_TYPE": "azureblob",
+            f"RCLONE_CONFIG_{remote}_ACCOUNT": account,
+            f"RCLONE_CONFIG_{remote}_KEY": place.azurite.key(account),
+            f"RCLONE_CONFIG_{remote}_ENDPOINT": f"{place.url}/{account}",
+        }
+    cutoff = "1G" if place.case.call == "Copy Blob" else "1B"
+    command = [str(TOOLS / "rclone"), "copy", "source:uploads", f"private:{name}", "--transfers=16", "--checkers=16"]
+    command += [f"--azureblob-copy-cutoff={cutoff}"]
+    return told(timed(command, place.folder, known), timed(command, place.folder, known))
+
+
+RUNNERS: Mapping[str, Callable[[Place], Time]] = {"registry": run_registry, "azcopy": run_azcopy, "rclone": run_rclone}
+
+
+def runners(case: Case) -> list[str]:
+    """Who can do a case by its call."""
+    return [name for name in RUNNERS if name != "azcopy" or case.call != "Copy Blob"]
+
+
+@contextmanager
+def prepared(case: Case, *, is_far: bool) -> Iterator[Place]:
+    """The sources of a case in a new Azurite, behind a proxy where it is far."""
+    with ExitStack() as stack:
+        azurite = stack.enter_context(Azurite().running())
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        url = f"http://127.0.0.1:{azurite.port}"
+        if is_far:
+            url = stack.enter_context(Proxy({"/": azurite.port}, delay=LATENCY).running()).url
+        key = azurite.key("source")
+        with ContainerClient(
+            azurite.url("source", "")[:-1], "uploads", credential=AzureNamedKeyCredential("source", key)
+        ) as uploads:
+            uploads.create_container(public_access="container" if case.call == "Copy Blob" else None)
+            for path, content in case.contents:
+                uploads.upload_blob(path, content)
+        expiry = datetime.now(UTC) + timedelta(hours=1)
+        may = ContainerSasPermissions(read=True, list=True)
+        sas = generate_container_sas("source", "uploads", key, permission=may, expiry=expiry)
+        yield Place(azurite, case, url, folder, sas=sas)
+
+
+def measure(case: Case, *, rounds: int, is_far: bool) -> dict[str, list[Time]]:
+    """Each tool in turn, as often as asked, each round in another order and in storage of its own."""
+    times: dict[str, list[Time]] = {name: [] for name in runners(case)}
+    for number in range(rounds):
+        with prepared(case, is_far=is_far) as place:
+            order = list(times)[number % len(times) :] + list(times)[: number % len(times)]
+            for name in order:
+                times[name].append(RUNNERS[name](place))
+                print(
+                    f"{case.title} {case.call} {'far' if is_far else 'near'} {name}: {times[name][-1]}",
+                    file=sys.stderr,
+                    flush=True,
+                )
+    return times
+
+
+def row(case: Case, times: Mapping[str, list[Time]]) -> tuple[str, str]:
+    """Two lines of the table: the copies, and the same again."""
+
+    def line(title: str, of: Callable[[Time], float], *more: str) -> str:
+        medians = {name: median(map(of, found)) for name, found in times.items()}
+        ours = medians["registry"]
+        ratios = [f"{ours / medians[name]:.2f}" if name in medians else "–" for name in ("azcopy", "rclone")]
+        seconds = [f"{medians[name]:.2f} s" if name in medians else "–" for name in RUNNERS]
+        return f"| {title} | {' | '.join([*seconds, *ratios, *more])} |"
+
+    ours = times["registry"]
+    reading, bare = median(time.reading for time in ours), median(time.bare for time in ours)
+    read, memory = f"{reading:.2f} s, {reading / bare:.2f}", f"{median(time.memory for time in ours):.0f} MiB"
+    return (
+        line(f"{case.title}, {case.call}", lambda time: time.copying, read, memory),
+        line("the same again", lambda time: time.again, "", ""),
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="scripts/bench_copy", description=__doc__)
+    parser.add_argument("cases", nargs="*", choices=[*CASES, []], help="which sizes; all of them unless said")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each tool, of which the median counts (5)")
+    parser.add_argument("--near", action="store_true", help="only without the added latency")
+    parser.add_argument("--far", action="store_true", help="only with it")
+    options = parser.parse_args()
+    chosen = [case for name in options.cases or CASES for case in CASES[name]]
+    for is_far in [far for far in (False, True) if not (options.far if not far else options.near)]:
+        title = f"with {LATENCY * 1000:.0f} ms added to each request" if is_far else "on loopback"
+        lines = [line for case in chosen for line in row(case, measure(case, rounds=options.rounds, is_far=is_far))]
+        headings = "| | registry | azcopy | rclone | of azcopy | of rclone | reading back, of a download | memory |"
+        print(f"\n{title}\n", headings, "|---|---|---|---|---|---|---|---|", *lines, sep="\n", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
