@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from tests.proxy import Exchange, Fault, passed
 
@@ -61,6 +62,14 @@ def late(seconds: float) -> Fault:
         passed(exchange)
 
     return fault
+
+
+def accepted(exchange: Exchange) -> None:
+    """What was done is said to be going on still."""
+    answer = exchange.forward()
+    body = b"".join(answer.body)
+    exchange.head(replace(answer, status=202), length=len(body))
+    exchange.write(body)
 
 
 def cut(size: int) -> Fault:

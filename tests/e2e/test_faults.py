@@ -88,6 +88,7 @@ def test_an_endpoint_that_fails_once_at_each_kind_of_request(world: World, fault
     spoiled: list[str] = []
     for kind in OF_ENDPOINT:
         world.proxy.spoil(of_kind(kind), noted(fault, spoiled))
+    world.proxy.spoil(of_kind("PUT model"), faults.accepted, times=ALWAYS)  # or nobody asks how it goes on
 
     first = code_of_run(world)
     finished = code_of_run(world)
@@ -166,6 +167,7 @@ def test_an_endpoint_that_drips_or_stalls_costs_a_bounded_time(world: World, kin
     over = threading.Event()
     fault = faults.dripped(0.2, over) if drips else faults.stalled(over)
     world.proxy.spoil(of_version("1.0", kind), fault, times=ALWAYS)
+    world.proxy.spoil(of_kind("PUT model"), faults.accepted, times=ALWAYS)
 
     began = time.monotonic()
     (result,) = world.hurried(SHORT).results
@@ -180,6 +182,7 @@ def test_an_endpoint_that_drips_or_stalls_costs_a_bounded_time(world: World, kin
 def test_a_registration_that_stays_in_progress_stays_pending(world: World) -> None:
     a_commit(world.repository, "tiny/1.0", a_version())
     going_on = faults.answered(200, body=b'{"state": "InProgress"}')
+    world.proxy.spoil(of_kind("PUT model"), faults.accepted)
     world.proxy.spoil(of_kind("GET status"), going_on, times=ALWAYS)
 
     (result,) = world.hurried(SHORT, wait=0.5).results
@@ -193,6 +196,7 @@ def test_a_registration_that_stays_in_progress_stays_pending(world: World) -> No
 def test_a_registration_that_failed_is_named_and_tried_again(world: World) -> None:
     a_commit(world.repository, "tiny/1.0", a_version())
     failed = faults.answered(200, body=b'{"state": "Failed", "message": "the disk of the endpoint is full"}')
+    world.proxy.spoil(of_kind("PUT model"), faults.accepted)
     world.proxy.spoil(of_kind("GET status"), failed)
 
     found = only(world)

@@ -17,7 +17,7 @@ _HEADERS = {"Etag": "ETag", "Content-Length": "Content-Length"}
 
 def list_blobs(client: Client, prefix: str) -> Iterator[tuple[str, Mapping[str, str]]]:
     """The name and headers of every blob whose name starts with `prefix`, by name; none in a missing container."""
-    from xml.etree.ElementTree import fromstring
+    from xml.etree.ElementTree import ParseError, fromstring
 
     query = {"restype": "container", "comp": "list", "include": "metadata", "prefix": prefix, "marker": ""}
     while True:
@@ -27,6 +27,8 @@ def list_blobs(client: Client, prefix: str) -> Iterator[tuple[str, Mapping[str, 
             if error.is_missing:
                 return
             raise
+        except ParseError as error:
+            raise ServiceError(0, "", reason=f"the listing broke off: {error}") from None
         yield from ((_name(blob), _headers(blob)) for blob in page.iter("Blob"))
         query["marker"] = page.findtext("NextMarker") or ""
         if not query["marker"]:

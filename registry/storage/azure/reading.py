@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from registry.storage.azure.client import Client
 from registry.storage.azure.errors import ServiceError
@@ -17,19 +17,27 @@ def read(client: Client, path: str, offset: int, length: int | None, chunk: int)
         return
     headers, breaks, end = {}, 0, None if length is None else offset + length
     while end is None or offset < end:
-        # A range that starts at 0 is refused for an empty blob.
-        if offset or end is not None:
-            headers["x-ms-range"] = f"bytes={offset}-{'' if end is None else end - 1}"
+        # Always a range: its answer says how long the blob is, whatever becomes of the answer on its way.
+        headers["x-ms-range"] = f"bytes={offset}-{'' if end is None else end - 1}"
         try:
             with client.open(path, headers) as response:
                 headers["If-Match"] = response.headers.get("ETag", "*")
                 for part in response.stream(chunk, decode_content=False):
                     offset, breaks = offset + len(part), 0
                     yield part
-            return
+            size = _size(response.headers)
+            if size is None or offset >= (size if end is None else min(end, size)):
+                return
+            raise ServiceError(0, "", reason=f"the answer ends after {offset:,} of {size:,} bytes")
         except ServiceError as error:
-            if error.status == 416:
+            if error.status == 416:  # an empty blob, or nothing behind the end
                 return
             breaks += 1
             if error.status or breaks == BREAKS:
                 raise
+
+
+def _size(headers: Mapping[str, str]) -> int | None:
+    """Bytes of the whole blob."""
+    whole = headers.get("Content-Range", "").rpartition("/")[2]
+    return int(whole) if whole.isdigit() else None
