@@ -13,12 +13,14 @@ from urllib.parse import urlsplit
 
 from registry.digests import digest_of
 from registry.errors import BlobExistsError, CopyError, CopyNotOfferedError
+from registry.facts import Content
 from registry.storage import Blob, Source, Storage
 from registry.storage.offer import Offer
 
 FILES = 32  # copied and read back at once: most of their time is waiting
 _STREAMS = 4  # large files that pass through this machine at once: each holds some blocks in memory
 _SMALL = 1024 * 1024  # bytes
+_HEAD = 64 * 1024  # bytes: most headers of weights
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class Wanted:
     size: int | None = None
     replace: bool = True  # other content, verified earlier, may give way: a page file, a version never registered
     is_new: bool = False  # nothing is expected at `path`: not looked for before it is created
+    keep: bool = False  # its first bytes, which rules ask for once it is verified
     known: str | None = None  # etag of the blob as it was registered; what stands with another is looked at anew
 
 
@@ -55,6 +58,7 @@ class Copied(NamedTuple):
 
     blob: Blob
     streamed: str = ""
+    head: bytes = b""  # its first bytes, where they were to be kept and it was read
 
 
 class Copier:
@@ -101,6 +105,17 @@ class Copier:
         except BlobExistsError:  # somebody was faster; what stands there now is judged in the same way, once
             return self._settled(wanted)
 
+    def content(self, copied: Copied) -> Content:
+        """A copied file by ranges; storage is asked only for what was not kept."""
+        blob, head = copied.blob, copied.head
+
+        def read(offset: int, length: int) -> bytes:
+            if offset + length <= len(head) or blob.size == len(head):
+                return head[offset : offset + length]
+            return b"".join(self._storage.read(blob.path, offset=offset, length=length))
+
+        return Content(blob.size, read)
+
     def _settled(self, wanted: Wanted) -> Copied:
         blob = self._storage.settle(wanted.path, wanted.remote.url if wanted.remote else None)
         if blob is not None and blob.sha256 and wanted.known and blob.etag != wanted.known:
@@ -127,11 +142,13 @@ class Copier:
 
     def _verified(self, wanted: Wanted, etag: str | None) -> Copied:
         """Copy and read the copy once; one that is not what was promised is taken away."""
-        blob, streamed = self._fetch(wanted, etag)
-        sha256, size = digest_of(self._storage.read(blob.path))
+        blob, streamed, _ = self._fetch(wanted, etag)
+        head = bytearray()
+        sha256, size = digest_of(_noted(self._storage.read(blob.path), head, _HEAD if wanted.keep else 0))
         problem = _problem(wanted, sha256, size)
         if problem is None:
-            return Copied(self._storage.record_digest(blob, sha256)._replace(size=size), streamed)
+            recorded = self._storage.record_digest(blob, sha256)._replace(size=size)
+            return Copied(recorded, streamed, bytes(head))
         self._storage.delete(blob)
         raise CopyError(
             f"{wanted.path} {problem}",
@@ -165,6 +182,14 @@ class Copier:
         """Whether the service fetches from the host of this URL."""
         with self._asking:
             return self._offers.setdefault(urlsplit(url).netloc.lower(), Offer(CopyNotOfferedError))
+
+
+def _noted(chunks: Iterator[bytes], head: bytearray, most: int) -> Iterator[bytes]:
+    """The same chunks; of the first `most` bytes there is a note in `head`."""
+    for chunk in chunks:
+        if len(head) < most:
+            head += chunk[: most - len(head)]
+        yield chunk
 
 
 def _problem(wanted: Wanted, sha256: str, size: int) -> str | None:

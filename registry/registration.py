@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from registry import __version__
@@ -15,8 +16,7 @@ from registry.copying import Copied, Copier, Remote, Wanted
 from registry.diff import refused
 from registry.endpoint import Endpoint
 from registry.errors import RegistryError
-from registry.evidence import add_contents
-from registry.facts import Content, Read
+from registry.evidence import add_contents, text_targets, weights_targets
 from registry.finding import Finding, Severity
 from registry.identity import ModelId, folder_of
 from registry.job import Job
@@ -28,7 +28,7 @@ from registry.policy import Policy
 from registry.repository import Repository
 from registry.snapshot import Version
 from registry.sources import Sources
-from registry.storage import Blob, Storage
+from registry.storage import Storage
 from registry.tree import DESCRIPTOR
 from registry.web import redact
 from registry.wire import (
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from registry.descriptor import Descriptor, DockerRegistry
 
 _DONE: Mapping[str, Outcome] = {"register": "registered", "amend": "amended", "repair": "repaired", "remove": "removed"}
-
+_KEPT = 50  # files of one version whose first bytes stay in memory until they are judged
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +142,8 @@ class Registrar:
     def _register(self, task: Task) -> tuple[Mapping[str, Json], str]:
         """The files of the receipt, and which of them passed through this machine."""
         subject = Subject.of(task)
-        wanted = {target: self._wanted(subject, target, task) for target in subject.request["model_files"]}
+        judged = {*text_targets(subject.version), *islice(weights_targets(subject.version), _KEPT)}
+        wanted = {t: self._wanted(subject, t, task, keep=t in judged) for t in subject.request["model_files"]}
         copied = self._copy(subject, wanted, task)
         files = files_of(copied)
         sent = subject.request | {"model_files": digests_of(files)}
@@ -158,10 +159,10 @@ class Registrar:
         """All verified copies, judged before those pages are copied that may take the place of registered ones."""
         pages = page_files(subject.request) if task.receipt is not None else ()
         copied = self.copier.copy_all({t: file for t, file in wanted.items() if t not in pages}, self.hold.check)
-        self._judge(subject.version, {target: blob for target, (blob, _) in copied.items()})
+        self._judge(subject.version, copied)
         return copied | self.copier.copy_all({t: file for t, file in wanted.items() if t in pages}, self.hold.check)
 
-    def _wanted(self, subject: Subject, target: str, task: Task) -> Wanted:
+    def _wanted(self, subject: Subject, target: str, task: Task, *, keep: bool) -> Wanted:
         """What should stand there; of a registered version only page files may be replaced, content stays as it was."""
         file, known = subject.descriptor.model_files[target], subject.request["model_files"][target]
         sha256, size, remote = known.get("sha256"), known.get("size"), None
@@ -172,21 +173,19 @@ class Registrar:
             remote = Remote(file.source, partial(self.sources.locate, file.source, size))
         receipt, path = task.receipt, blob_path(subject.id, target)
         if receipt is None:
-            return Wanted(path, stream, remote, sha256, size, is_new=True)
+            return Wanted(path, stream, remote, sha256, size, is_new=True, keep=keep)
         is_repair, is_page = task.item.action == "repair", target in page_files(subject.request)
         kept = None if is_page else receipt.request["model_files"][target]["sha256"]
         known = receipt.files.get(target, {}).get("etag") if is_repair else None
-        return Wanted(path, stream, remote, sha256 or kept, size, replace=is_page or is_repair, known=known)
+        may_change = is_page or is_repair
+        return Wanted(path, stream, remote, sha256 or kept, size, replace=may_change, keep=keep, known=known)
 
-    def _judge(self, version: Version, copies: Mapping[str, Blob]) -> None:
+    def _judge(self, version: Version, copies: Mapping[str, Copied]) -> None:
         """Raise RefusedError where copies of remote files break a rule; local ones were judged for the plan."""
-        remote = {t: Content(blob.size, self._reader(blob)) for t, blob in copies.items() if version.local(t) is None}
+        remote = {t: self.copier.content(file) for t, file in copies.items() if version.local(t) is None}
         findings = check_version(add_contents(version, remote), self.policy) if remote else ()
         if errors := tuple(finding for finding in findings if finding.severity is Severity.ERROR):
             raise RefusedError(counted(errors), findings=errors)
-
-    def _reader(self, blob: Blob) -> Read:
-        return lambda offset, length: b"".join(self.storage.read(blob.path, offset=offset, length=length))
 
     def _send(self, subject: Subject) -> bool:
         """Make the endpoint hold the request: nothing, PUT or PATCH, after what it has. Whether it is finished.
@@ -287,7 +286,7 @@ class Registrar:
 def files_of(copied: Mapping[str, Copied]) -> Mapping[str, Json]:
     """Each target as a receipt names it."""
     return {
-        target: {"sha256": blob.sha256, "size": blob.size, "etag": blob.etag} for target, (blob, _) in copied.items()
+        target: {"sha256": blob.sha256, "size": blob.size, "etag": blob.etag} for target, (blob, *_) in copied.items()
     }
 
 
