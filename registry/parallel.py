@@ -9,13 +9,14 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import chain, islice
-from multiprocessing import get_all_start_methods, get_context
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from registry.errors import RegistryError
+
+if TYPE_CHECKING:
+    from concurrent.futures import ProcessPoolExecutor
 
 Share = TypeVar("Share")
 Result = TypeVar("Result")
@@ -28,10 +29,18 @@ def map_shares(work: Callable[[Share], Result], shares: Iterable[Share]) -> Iter
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if len(first) < 2 or cores == 1:
         yield from map(work, chain(first, remaining))
-        return
+    else:
+        yield from _in_processes(work, chain(first, remaining), cores)
+
+
+def _in_processes(work: Callable[[Share], Result], shares: Iterable[Share], cores: int) -> Iterator[Result]:
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import get_context
+
     pool = ProcessPoolExecutor(cores, get_context(_way()), initializer=_prepare)
     try:
-        yield from _results(pool, work, chain(first, remaining), 2 * cores)
+        yield from _results(pool, work, shares, 2 * cores)
     except BrokenProcessPool as error:
         hint = "see whether memory ran out, and run it again"
         raise RegistryError("a process that took a share of the work died", hint=hint) from error
@@ -71,8 +80,7 @@ def _way() -> str:
 
     A copy made while another thread holds a lock never gets it.
     """
-    is_alone = threading.active_count() == 1 and "fork" in get_all_start_methods() and sys.platform == "linux"
-    return "fork" if is_alone else "spawn"
+    return "fork" if threading.active_count() == 1 and sys.platform == "linux" else "spawn"
 
 
 def _prepare() -> None:

@@ -79,8 +79,10 @@ def stand(
 
 
 def _note(repository: Repository, state: State, commit: str, *, allow_rewind: bool) -> str:
+    if repository.is_ancestor(state.commit, commit):
+        return ""
     repository.commit(state.commit)  # or the full history is to be fetched
-    if repository.is_ancestor(state.commit, commit) or allow_rewind:
+    if allow_rewind:
         return ""
     if repository.is_ancestor(commit, state.commit):
         return f"superseded: {state.commit[:12]} is newer and was converged already"

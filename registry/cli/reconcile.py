@@ -84,14 +84,18 @@ def _already_done(place: Place, commit: str) -> Outcomes | None:
 
 
 def _page(outcomes: Outcomes, form: str, lines: Callable[[], Lines]) -> str:
-    from registry.report import json, markdown, text
+    if form == "json":
+        from registry.report import json
 
-    pages = {
-        "text": lambda: text.render_outcomes(outcomes, lines()),
-        "json": lambda: json.render_outcomes(outcomes),
-        "markdown": lambda: markdown.render_text(text.render_outcomes(outcomes, lines())),
-    }
-    return pages[form]()
+        return json.render_outcomes(outcomes)
+    from registry.report import text
+
+    page = text.render_outcomes(outcomes, lines())
+    if form == "text":
+        return page
+    from registry.report import markdown
+
+    return markdown.render_text(page)
 
 
 def _model_id(text: str) -> ModelId:
