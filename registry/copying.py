@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from registry.digests import digest_of
-from registry.errors import BlobExistsError, CopyError, CopyNotOfferedError
+from registry.errors import BlobChangedError, BlobExistsError, CopyError, CopyNotOfferedError
 from registry.facts import Content
 from registry.storage import Blob, Source, Storage
 from registry.storage.offer import Offer
@@ -102,7 +102,8 @@ class Copier:
                 log.debug("%s: something stands there already", wanted.path)
         try:
             return self._settled(wanted)
-        except BlobExistsError:  # somebody was faster; what stands there now is judged in the same way, once
+        except (BlobExistsError, BlobChangedError):
+            # Somebody was faster, or a copy that failed was taken away: what is there now is judged in the same way.
             return self._settled(wanted)
 
     def content(self, copied: Copied) -> Content:

@@ -17,7 +17,7 @@ class Patience:
     """Times in seconds."""
 
     connect: float = 10.0
-    silence: float = 60.0  # between two bytes
+    silence: float = 60.0  # between two bytes, where a call says nothing else
     slow: float = 120.0  # of waiting for an answer that comes slower than 10 kB/s
     retries: int = 4  # after 0.3 s, doubled each time and jittered: about 5 s in all, or when the service says
     again: float = 120.0  # after the first failure, in which another attempt is begun
@@ -47,8 +47,8 @@ class _Timed(io.RawIOBase):
     def __init__(self, raw: io.RawIOBase, sock: socket.socket, patience: Patience) -> None:
         self._raw = raw
         self._socket = sock
-        self._patience = patience
-        self._left = patience.slow
+        self._silence = sock.gettimeout() or patience.silence
+        self._slow = self._left = patience.slow
 
     def readable(self) -> bool:
         return True
@@ -56,11 +56,11 @@ class _Timed(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         if self._left <= 0:
             raise TimeoutError(f"it comes slower than {_RATE:,} bytes a second")
-        self._socket.settimeout(min(self._patience.silence, self._left))
+        self._socket.settimeout(min(self._silence, self._left))
         began = time.monotonic()
         size: int | None = self._raw.readinto(buffer)
         waited = time.monotonic() - began
-        self._left = min(self._patience.slow, self._left - waited + (size or 0) / _RATE)
+        self._left = min(self._slow, self._left - waited + (size or 0) / _RATE)
         return size
 
     def close(self) -> None:

@@ -195,15 +195,16 @@ def _make_retries(patience: Patience, limiters: Limiters) -> _Retries:
     return retries
 
 
-def make_pool(url: str, *, connections: int) -> Pool:
+def make_pool(url: str, patience: Patience) -> Pool:
     """Connections to the one server of `url`, through the proxy and with the certificates that the environment names.
 
-    Without what a session does for each call, which costs three times the call itself; the caller tries again.
+    Without what a session does for each call, which costs three times the call itself; the caller tries again, and says
+    with each call how long it may be silent.
     """
     found = Session().merge_environment_settings(url, {}, None, None, None)
     # A plain proxy wants other requests; storage without TLS is an emulator on this machine.
     proxies = found["proxies"] if url.startswith("https:") else {}
-    adapter = HTTPAdapter(pool_maxsize=connections)
+    adapter = _Adapter(patience, Limiters(), _is_any)
     request = requests.Request("GET", url).prepare()
     pool = adapter.get_connection_with_tls_context(request, found["verify"], proxies, found["cert"])
     assert isinstance(pool, Pool)  # noqa: S101 - the types of requests say less than it gives

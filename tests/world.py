@@ -25,8 +25,9 @@ from azure.storage.blob import (
     generate_container_sas,
 )
 
-from registry.cli.context import Place, make_run, open_place
+from registry.cli.context import Place, make_run, now, open_place
 from registry.endpoint import Endpoint
+from registry.ledger import Ledger
 from registry.outcome import Outcomes
 from registry.patience import Patience
 from registry.preview import preview
@@ -34,6 +35,7 @@ from registry.reconcile import reconcile
 from registry.repository import Repository
 from registry.settings import parse_settings
 from registry.sources import Sources
+from registry.storage.azure import AzureContainer, Limits
 from tests.azurite import Azurite, free_port
 from tests.build import FILES, a_descriptor, a_repository, a_version
 from tests.command import Done, registry, started
@@ -78,8 +80,8 @@ class World:
         """What a third run would do; planned in this process, which has everything loaded already."""
         with self._place() as place:
             run = make_run(place)
-            now = place.stand(place.repository.commit("HEAD"), full=True)
-            plan = preview(run.planner, now, place.where, place.storage, run.connect)
+            standing = place.stand(place.repository.commit("HEAD"), full=True)
+            plan = preview(run.planner, standing, place.where, place.storage, run.connect)
         return [f"{item.action} {item.model}: {item.reason}" for item in plan.items]
 
     def weights(self, account: str = "source", *, pin: Mapping[str, Any] = PIN, **changes: Any) -> dict[str, bytes]:
@@ -89,9 +91,9 @@ class World:
         version = a_version(a_descriptor(model_files=files, **changes))
         return {name: content for name, content in version.items() if name != "model.bin"}
 
-    def hurried(self, patience: Patience, *, wait: float = 1.0) -> Outcomes:
-        """A run in this process, which has little patience with endpoint and sources."""
-        with self._place() as place:
+    def hurried(self, patience: Patience, *, wait: float = 1.0, limits: Limits | None = None) -> Outcomes:
+        """A run in this process, which has little patience with endpoint and sources, and other limits of storage."""
+        with self._place(limits) as place:
             usual, settings = make_run(place, jobs=1), place.settings
             endpoint = Endpoint(settings.endpoint, settings.credentials.token, patience=patience, wait=wait)
             sources = Sources(settings.policy, settings.credentials.source_sas, patience=patience)
@@ -103,10 +105,15 @@ class World:
             return reconcile(run, "HEAD", only=(), full=False, allow_rewind=False, timeout=5)
 
     @contextmanager
-    def _place(self) -> Iterator[Place]:
+    def _place(self, limits: Limits | None = None) -> Iterator[Place]:
         """The same for a run in this process."""
         settings = parse_settings((self.repository / "pyproject.toml").read_text(), self.env)
-        with open_place(Repository(self.repository), settings) as place:
+        with ExitStack() as stack:
+            place = stack.enter_context(open_place(Repository(self.repository), settings))
+            if limits is not None:
+                key = settings.credentials.storage_key
+                storage = stack.enter_context(AzureContainer(settings.storage, key=key, limits=limits))
+                place = place._replace(storage=storage, ledger=Ledger(storage, now))
             yield place
 
     def killed(self, match: Match, fault: Callable[[Callable[[], None]], Fault]) -> bool:

@@ -76,6 +76,8 @@ def render_outcomes(outcomes: Outcomes, quoted: Lines = NO_LINES) -> str:
     for result in outcomes.results:
         if result.outcome in ("refused", "failed", "missing"):
             lines += ["", *_unhappy(result, quoted)]
+    if notes := [f"{result.model}: {result.note}" for result in outcomes.results if result.note]:
+        lines += ["", *map(printable, notes)]
     return _joined([*lines, *_next_step(outcomes)])
 
 

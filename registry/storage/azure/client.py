@@ -11,18 +11,19 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from registry.limiter import Limiter
+from registry.patience import Patience
 from registry.storage.azure.address import Address
 from registry.storage.azure.credentials import Call, Credential
 from registry.storage.azure.errors import ServiceError
 from registry.web import PoolError, PoolRefusedError, PoolResponse, PoolTimeout, make_pool
 
 VERSION = "2023-11-03"  # of the interface
-CONNECT = 10.0  # seconds
-PATIENCE = 60.0  # seconds between two bytes
-ATTEMPTS = 4  # with 0.8, 1.6 and 3.2 s between them, or what the service asks for
+# Tried again after 0.8, 1.6 and 3.2 s, or when the service says; a copy between regions may be silent for minutes.
+PATIENT = Patience(slow=240.0, retries=3)
 LONGEST_PAUSE = 30.0  # seconds: what a service asks for in Retry-After is believed up to here
 GIVE_UP = 8.0  # seconds without a connection after which it is not tried again
-_CONNECTIONS = 64  # kept open; more than workers
+_COMPLAINTS = (429, 503)
 _AGAIN = (408, 429, 500, 502, 503, 504)
 _CODE = re.compile(rb"<Code>([A-Za-z0-9]+)</Code>")
 _NOTHING: Mapping[str, str] = {}
@@ -43,11 +44,12 @@ class Reply(NamedTuple):
 class Client:
     """Speaks to one container; several threads may use it at once."""
 
-    def __init__(self, address: Address, credential: Credential) -> None:
+    def __init__(self, address: Address, credential: Credential, patience: Patience = PATIENT) -> None:
         self.address = address
         self.credential = credential
-        self._pool = make_pool(address.service, connections=_CONNECTIONS)
-        self._quiet_until = 0.0
+        self._patience = patience
+        self._pool = make_pool(address.service, patience)
+        self._limiter = Limiter()
 
     def close(self) -> None:
         """Let the connections go."""
@@ -62,10 +64,13 @@ class Client:
         body: bytes = b"",
         *,
         path: str | None = None,
-        patience: float = PATIENCE,
-        attempts: int = ATTEMPTS,
+        patience: float | None = None,
+        attempts: int | None = None,
     ) -> Reply:
-        """The answer to a request about a blob, or the container where none is named; ServiceError where refused."""
+        """The answer to a request about a blob, or the container where none is named; ServiceError where refused.
+
+        `patience` is the longest silence in seconds.
+        """
         target = self.address.path(blob) if path is None else path
         with self._opened(method, target, query, headers, body, patience, attempts) as response:
             return Reply(response.headers, response.data)
@@ -73,7 +78,7 @@ class Client:
     @contextmanager
     def open(self, blob: str, headers: Mapping[str, str]) -> Iterator[PoolResponse]:
         """A blob's bytes, yet to be read."""
-        with self._opened("GET", self.address.path(blob), {}, headers, b"", PATIENCE, ATTEMPTS) as response:
+        with self._opened("GET", self.address.path(blob), {}, headers, b"", None, None) as response:
             yield response
 
     @contextmanager
@@ -96,15 +101,15 @@ class Client:
         query: Mapping[str, str],
         headers: Mapping[str, str],
         body: bytes,
-        patience: float,
-        attempts: int,
+        patience: float | None,
+        attempts: int | None,
     ) -> PoolResponse:
         """The last of several attempts; one 429 slows all workers."""
         first, renewed = time.monotonic(), False
+        attempts = attempts or 1 + self._patience.retries
         for attempt in range(attempts):
             is_last = attempt + 1 == attempts
-            if (quiet := self._quiet_until - time.monotonic()) > 0:
-                time.sleep(quiet)
+            self._limiter.wait()
             try:
                 response = self._once(Call(method, path, dict(query), dict(headers)), body, patience)
             except PoolError as error:
@@ -113,6 +118,8 @@ class Client:
                     raise ServiceError(0, "", reason=f"storage cannot be reached: {error}") from None
                 time.sleep(_backoff(attempt))
                 continue
+            if response.status not in _COMPLAINTS:
+                self._limiter.speed_up()
             if response.status == 401 and not renewed and self.credential.renew():
                 renewed = True
             elif response.status not in _AGAIN or is_last:
@@ -123,7 +130,7 @@ class Client:
             response.release_conn()
         raise ServiceError(401, "InvalidAuthenticationInfo")
 
-    def _once(self, call: Call, body: bytes, patience: float) -> PoolResponse:
+    def _once(self, call: Call, body: bytes, patience: float | None) -> PoolResponse:
         call.headers["x-ms-version"] = VERSION
         if call.method in ("PUT", "POST"):
             call.headers["Content-Length"] = str(len(body))
@@ -137,15 +144,15 @@ class Client:
             headers=call.headers,
             retries=False,
             redirect=False,
-            timeout=PoolTimeout(connect=CONNECT, read=patience),
+            timeout=PoolTimeout(connect=self._patience.connect, read=patience or self._patience.silence),
             preload_content=False,
             decode_content=False,
         )
 
     def _pause(self, response: PoolResponse, attempt: int) -> None:
         pause = max(_asked_for(response.headers), _backoff(attempt))
-        if response.status == 429:
-            self._quiet_until = time.monotonic() + pause
+        if response.status in _COMPLAINTS:
+            self._limiter.slow_down(pause)
         else:
             time.sleep(pause)
 

@@ -11,8 +11,9 @@ from threading import Lock
 from types import TracebackType
 
 from registry.errors import BlobChangedError, BlobExistsError, BlobMissingError, StorageError
+from registry.patience import Patience
 from registry.storage.azure.address import parse_address
-from registry.storage.azure.client import Client
+from registry.storage.azure.client import PATIENT, Client
 from registry.storage.azure.copying import Copier, block_ids, commit_blocks, is_same_source
 from registry.storage.azure.credentials import IdentityCredential, TokenCredential, make_credential
 from registry.storage.azure.errors import ServiceError, translated
@@ -40,12 +41,13 @@ class AzureContainer:
         sas: str | None = None,
         credential: TokenCredential | None = None,
         limits: Limits | None = None,
+        patience: Patience = PATIENT,
     ) -> None:
         address = parse_address(url)
         chosen = make_credential(address, key, sas, credential)
         self.bearer = partial(_bearer, chosen) if isinstance(chosen, IdentityCredential) else None
         self._limits = limits or Limits()
-        self._client = Client(address, chosen)
+        self._client = Client(address, chosen, patience)
         self._copier = Copier(self._client, self._limits)
         self._linker = Linker(self._client)
         self._creating, self._exists = Lock(), False

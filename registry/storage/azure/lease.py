@@ -10,7 +10,7 @@ from threading import Event, Thread
 from uuid import uuid4
 
 from registry.errors import LockError
-from registry.storage.azure.client import ATTEMPTS, PATIENCE, Client
+from registry.storage.azure.client import Client
 from registry.storage.azure.errors import ServiceError, redact, translated
 
 SECONDS = 60  # the longest lease Azure gives that ends by itself
@@ -93,8 +93,8 @@ class BlobHold:
         action: str,
         headers: dict[str, str] | None = None,
         *,
-        attempts: int = ATTEMPTS,
-        patience: float = PATIENCE,
+        attempts: int | None = None,
+        patience: float | None = None,
     ) -> None:
         words = {"x-ms-lease-action": action, **({"x-ms-lease-id": self._id} if action != "acquire" else {})}
         query = {"comp": "lease"}
