@@ -30,7 +30,7 @@ class Patience:
 
 
 PATIENT = Patience()
-HASTY = Patience(connect=5.0, silence=15.0, retries=1, is_obedient=False)  # for somebody who sits and waits
+HASTY = Patience(connect=5.0, silence=15.0, slow=25.0, retries=1, is_obedient=False)  # for who sits and waits
 
 
 class TimedResponse(HTTPResponse):

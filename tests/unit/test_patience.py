@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from registry.asking import LIMITS
 from registry.endpoint import Endpoint
 from registry.errors import EndpointError
 from registry.identity import ModelId
-from registry.patience import Patience
+from registry.patience import HASTY, Patience
 from registry.web import Session, WebError, make_session
 from tests import faults
 from tests.azurite import free_port
@@ -47,6 +48,10 @@ def test_a_dropped_connection_is_tried_again(proxy: Proxy, session: Session, fau
     tell(proxy, fault, times=2)
     assert session.get(proxy.url, timeout=SHORT.timeout).status_code == 200
     assert len(proxy.asked) == 3
+
+
+def test_all_attempts_at_an_answer_that_drips_are_over_before_the_time_for_a_source_is() -> None:
+    assert HASTY.slow * (1 + HASTY.retries) < LIMITS.seconds
 
 
 def drip_head(exchange: Exchange) -> None:
