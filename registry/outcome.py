@@ -53,6 +53,11 @@ class Outcomes:
         return counts | {"unchanged": self.unchanged}
 
     @property
+    def files(self) -> int:
+        """Of all versions that were done."""
+        return sum(result.files for result in self.results)
+
+    @property
     def bytes(self) -> int:
         """In the files of all versions that were done."""
         return sum(result.bytes for result in self.results)

@@ -48,7 +48,8 @@ def render_outcomes(outcomes: Outcomes) -> str:
     """The plan's shape with `outcome` for `action`, and `retryable`."""
     versions = [asdict(result) | {"model": str(result.model)} for result in outcomes.results]
     about = {"commit": outcomes.commit, "converged": outcomes.converged, "note": outcomes.note, "left": outcomes.left}
-    return _dump(about | {"versions": versions, "counts": outcomes.counts()})
+    took = {"files": outcomes.files, "bytes": outcomes.bytes, "seconds": outcomes.seconds}
+    return _dump(about | {"versions": versions, "counts": outcomes.counts()} | took)
 
 
 def _change(change: Change) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from registry.finding import Finding, Severity
 from registry.report.quote import NO_LINES, Lines, render_quote
-from registry.report.words import count, printable, size, value
+from registry.report.words import count, measured, printable, size, value
 from registry.rules import RETRYABLE
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ def render_outcomes(outcomes: Outcomes, quoted: Lines = NO_LINES) -> str:
     if not outcomes.results:
         return f"nothing to do: {commit} is converged ({counts or 'no versions'})\n"
     left = f"; {count(outcomes.left, 'version')} not named left pending" if outcomes.left else ""
-    lines = [f"reconciled {commit}: {counts}{left}"]
+    done = f"; {count(outcomes.files, 'file')}, {measured(outcomes.bytes, outcomes.seconds)}" if outcomes.files else ""
+    lines = [f"reconciled {commit}: {counts}{left}{done}"]
     if rows := [_registered(result, commit) for result in outcomes.results if result.type]:
         headings = ("model", "version", "type", "parameters", "files", "bytes", "commit", "outcome")
         lines += ["", *_table(headings, rows, right=(3, 4, 5))]

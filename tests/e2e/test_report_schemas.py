@@ -1,0 +1,79 @@
+"""What programs read of plan, reconcile and status, as docs/*.schema.json has it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+from registry.condition import KINDS, Drift, Pending
+from registry.outcome import OUTCOMES, Result
+from registry.plan import ACTIONS, Item
+from tests.build import a_commit, a_descriptor, a_version
+from tests.e2e.place import Place
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
+FINDINGS = Resource.from_contents(json.loads((DOCS / "validate.schema.json").read_text("utf-8")))
+SCHEMAS: dict[str, Any] = {
+    name: json.loads((DOCS / f"{name}.schema.json").read_text("utf-8")) for name in ("plan", "reconcile", "status")
+}
+KNOWN: Registry[Any] = Registry().with_resource("validate.schema.json", FINDINGS)
+
+
+def problems(name: str, report: Any) -> list[str]:
+    """What the schema of a report finds wrong with one."""
+    return [error.message for error in Draft202012Validator(SCHEMAS[name], registry=KNOWN).iter_errors(report)]
+
+
+def test_reports_are_as_their_schemas_have_them(folder_place: Place) -> None:
+    def reports() -> dict[str, Any]:
+        """Each report at once; reconcile last but one."""
+        commands = {"plan": ("plan",), "reconcile": ("reconcile",), "status": ("status",)}
+        return {name: folder_place.run(*command, "--format", "json").json for name, command in commands.items()}
+
+    a_commit(folder_place.repository, "tiny/1.0", a_version())
+    a_commit(folder_place.repository, "tiny/1.1", a_version(a_descriptor(license="No-Such-Licence")))
+    first = reports()
+    a_commit(folder_place.repository, "tiny/1.0", a_version(a_descriptor(license="Apache-2.0")))
+    second = reports()
+    (folder_place.repository / ".registry/storage/tiny/1.0/index.md").unlink()
+    third = reports()
+
+    for report in (first, second, third):
+        assert {name: problems(name, report[name]) for name in report} == {"plan": [], "reconcile": [], "status": []}
+    assert [version["outcome"] for version in first["reconcile"]["versions"]] == ["registered", "refused"]
+    assert first["plan"]["versions"][1]["findings"] != []
+    assert first["status"]["pending"] != []
+    assert third["status"]["drift"] != []
+    assert first["reconcile"]["bytes"] == sum(version["bytes"] for version in first["reconcile"]["versions"]) > 0
+    for name in ("plan", "reconcile"):
+        assert problems(name, first[name] | {"versions": [{}]}) != []
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "fields"),
+    [
+        ("plan", "Item", [field.name for field in dataclasses.fields(Item)]),
+        ("reconcile", "Result", [field.name for field in dataclasses.fields(Result)]),
+        ("status", "Drift", Drift._fields),
+        ("status", "Pending", Pending._fields),
+    ],
+)
+def test_a_schema_has_each_key_that_there_is(name: str, part: str, fields: list[str]) -> None:
+    Draft202012Validator.check_schema(SCHEMAS[name])
+    defined = SCHEMAS[name]["$defs"][part]
+    assert set(defined["required"]) == set(defined["properties"]) == set(fields)
+
+
+def test_a_schema_counts_each_kind_that_there_is() -> None:
+    counted = {name: SCHEMAS[name]["properties"]["counts"]["required"] for name in SCHEMAS}
+    assert counted == {
+        "plan": list(ACTIONS),
+        "reconcile": list(OUTCOMES),
+        "status": ["versions", "pending", *KINDS],
+    }
