@@ -167,6 +167,8 @@ class Copier:
             except CopyNotOfferedError as error:
                 reason = str(error)
                 log.warning("%s passes through this machine: %s", wanted.path, reason)
+        if remote is not None and etag is None and self._storage.stat(wanted.path):
+            raise BlobExistsError(f"create {wanted.path}: something stands there")  # seen before its source is read
         is_small = wanted.size is not None and wanted.size <= _SMALL
         room: AbstractContextManager[object] = nullcontext() if is_small else self._streams
         with room:

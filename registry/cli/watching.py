@@ -26,8 +26,8 @@ _BAD = ("refused", "failed", "missing")
 
 
 def make_watch() -> Watch:
-    """A bar where somebody looks at a terminal, else a line for each version."""
-    return Bar() if sys.stderr.isatty() else Lines()
+    """A bar where somebody looks at a terminal, else a line for each version: a runner of jobs may have a terminal."""
+    return Bar() if sys.stderr.isatty() and not os.environ.get("CI") else Lines()
 
 
 class Lines(Watch):
