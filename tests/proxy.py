@@ -92,6 +92,7 @@ class Exchange:
         for chunk in self._unread:  # nothing is left where it was chunked
             connection.send(chunk)
         response = connection.getresponse()
+        self._handler.proxy.go(self.asked)  # before its answer is passed on: who gets that may ask for more at once
         headers = [(name, value) for name, value in response.getheaders() if name.lower() not in _HOP]
         return Answer(response.status, headers, _read(response))
 
@@ -210,9 +211,10 @@ class Proxy:
         return asked, passed
 
     def go(self, asked: Asked) -> None:
-        """Note that a request is answered, or will not be."""
+        """Note that the upstream has answered a request, or never will."""
         with self._lock:
-            self._going.remove(asked)
+            if asked in self._going:
+                self._going.remove(asked)
 
     def port(self, path: str) -> int:
         """Where a path is answered."""
