@@ -14,14 +14,12 @@ from urllib.parse import urlsplit
 from registry.digests import digest_of
 from registry.errors import BlobChangedError, BlobExistsError, CopyError, CopyNotOfferedError
 from registry.facts import Content
-from registry.parallel import read_ahead
 from registry.storage import Blob, Source, Storage
 from registry.storage.offer import Offer
 
 FILES = 32  # copied and read back at once: most of their time is waiting
 _STREAMS = 4  # large files that pass through this machine at once: each holds some blocks in memory
 _SMALL = 1024 * 1024  # bytes
-_LARGE = 32 * 1024 * 1024  # bytes: mostly copied alone, so that a core is free to read while another takes the digest
 _HEAD = 64 * 1024  # bytes: most headers of weights
 
 log = logging.getLogger(__name__)
@@ -122,7 +120,7 @@ class Copier:
     def _settled(self, wanted: Wanted) -> Copied:
         blob = self._storage.settle(wanted.path, wanted.remote.url if wanted.remote else None)
         if blob is not None and blob.sha256 and wanted.known and blob.etag != wanted.known:
-            blob = self._storage.record_digest(blob, digest_of(read_back(self._storage, blob)).sha256)
+            blob = self._storage.record_digest(blob, digest_of(self._storage.read(blob.path)).sha256)
         if blob is not None and (adopted := self._adopt(blob, wanted)):
             return Copied(adopted)
         if blob is not None and blob.sha256 is not None and not wanted.replace:
@@ -140,14 +138,14 @@ class Copier:
             return blob if blob.sha256 == wanted.sha256 else None
         if blob.size != wanted.size:
             return None
-        sha256, _ = digest_of(read_back(self._storage, blob))
+        sha256, _ = digest_of(self._storage.read(blob.path))
         return self._storage.record_digest(blob, sha256) if sha256 == wanted.sha256 else None
 
     def _verified(self, wanted: Wanted, etag: str | None) -> Copied:
         """Copy and read the copy once; one that is not what was promised is taken away."""
         blob, streamed, _ = self._fetch(wanted, etag)
         head = bytearray()
-        sha256, size = digest_of(_noted(read_back(self._storage, blob), head, _HEAD if wanted.keep else 0))
+        sha256, size = digest_of(_noted(self._storage.read(blob.path), head, _HEAD if wanted.keep else 0))
         problem = _problem(wanted, sha256, size)
         if problem is None:
             recorded = self._storage.record_digest(blob, sha256)._replace(size=size)
@@ -187,12 +185,6 @@ class Copier:
         """Whether the service fetches from the host of this URL."""
         with self._asking:
             return self._offers.setdefault(urlsplit(url).netloc.lower(), Offer(CopyNotOfferedError))
-
-
-def read_back(storage: Storage, blob: Blob) -> Iterator[bytes]:
-    """The bytes of a blob; of a large one the next are read while these are used."""
-    chunks = storage.read(blob.path)
-    return read_ahead(chunks) if blob.size > _LARGE else chunks
 
 
 def _noted(chunks: Iterator[bytes], head: bytearray, most: int) -> Iterator[bytes]:

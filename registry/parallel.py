@@ -63,15 +63,6 @@ def work_through(
             yield from (future.result() for future in done)
 
 
-def read_ahead(chunks: Iterator[Share]) -> Iterator[Share]:
-    """The same chunks, each fetched in a thread while the one before is used."""
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(next, chunks, None)
-        while (chunk := waiting.result()) is not None:
-            waiting = pool.submit(next, chunks, None)
-            yield chunk
-
-
 def _results(
     pool: ProcessPoolExecutor, work: Callable[[Share], Result], shares: Iterable[Share], most: int
 ) -> Iterator[Result]:
