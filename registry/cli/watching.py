@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from registry.plan import Plan
 
 _INTERRUPTED = 130
+_STDERR = 2  # itself, in the middle of a line too: a signal that enters a buffer while it is written ends the run
 _BAD = ("refused", "failed", "missing")
 
 
@@ -55,7 +56,7 @@ class Lines(Watch):
             presses += 1
             if presses > 1:
                 os._exit(_INTERRUPTED)
-            self.say("interrupted: what is in flight is finished; Ctrl-C again leaves at once")
+            os.write(_STDERR, b"interrupted: what is in flight is finished; Ctrl-C again leaves at once\n")
 
         before = signal.signal(signal.SIGINT, press)
         try:

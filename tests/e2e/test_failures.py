@@ -165,9 +165,9 @@ def test_an_interrupt_leaves_a_state_that_the_next_run_finishes(folder_place: Pl
         a_commit(folder_place.repository, f"tiny/1.{number}", a_version())
     run = begun(folder_place, versions=1)
     run.send_signal(signal.SIGINT)
-    run.communicate(timeout=60)
+    said = run.communicate(timeout=60)
 
-    assert run.returncode == 130
+    assert run.returncode == 130, said
     assert folder_place.run("reconcile").code == 0
     assert folder_place.run("plan", "--full", "--format", "json").json["counts"]["unchanged"] == 12
 
