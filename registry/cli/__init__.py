@@ -73,7 +73,7 @@ def _log_to_stderr() -> None:
 
 def main() -> None:
     """Run a command and leave with its exit code."""
-    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # we need none, and looking for some takes as long as a plan
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"  # we need none, and looking for some reads all that is installed
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # what a stranger wrote is printed also where the terminal lacks letters
             stream.reconfigure(errors="backslashreplace")

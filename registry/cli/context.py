@@ -226,7 +226,7 @@ def open_server(repository: Repository, settings: Settings, storage: Storage, to
         return copier.copy(Wanted(path, partial(sources.stream, url), remote)).blob
 
     records, copier = Records(database_url(repository, settings)), Copier(storage)
-    with closing(records), closing(copier):
+    with closing(records), closing(sources), closing(copier):
         yield make_app(records=records, storage=storage, policy=settings.policy, token=token, fetch=fetch)
 
 

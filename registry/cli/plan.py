@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
-from registry.cli.options import format_option
+from registry.cli.options import format_option, in_form
 
 if TYPE_CHECKING:
     from registry.cli.context import Place
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 def plan(rev: str, form: str, *, full: bool, detailed_exitcode: bool) -> int:
     """Show what reconcile would do, and do nothing."""
     from registry.cli.context import open_place, quoted, settings_at
+    from registry.report import json, text
     from registry.repository import Repository
 
     repository = Repository.here()
@@ -33,27 +33,13 @@ def plan(rev: str, form: str, *, full: bool, detailed_exitcode: bool) -> int:
     def lines() -> Lines:
         return quoted(repository, place.settings.models, [f for item in planned.items for f in item.findings], commit)
 
-    click.echo(_page(planned, form, lines), nl=False)
+    page = in_form(form, text=lambda: text.render_plan(planned, lines()), json=lambda: json.render_plan(planned))
+    click.echo(page, nl=False)
     counts = planned.counts()
     if counts["refuse"]:
         return 1
     is_work = any(number for action, number in counts.items() if action not in ("unchanged", "missing"))
     return 4 if detailed_exitcode and is_work else 0
-
-
-def _page(planned: Plan, form: str, lines: Callable[[], Lines]) -> str:
-    if form == "json":
-        from registry.report import json
-
-        return json.render_plan(planned)
-    from registry.report import text
-
-    page = text.render_plan(planned, lines())
-    if form == "text":
-        return page
-    from registry.report import markdown
-
-    return markdown.render_text(page)
 
 
 def _make(place: Place, commit: str, *, full: bool) -> Plan:

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry.cli.options import format_option
+from registry.cli.options import format_option, in_form
 from registry.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from registry.cli.context import Place
     from registry.identity import ModelId
     from registry.outcome import Outcomes
@@ -67,7 +65,12 @@ def reconcile(
         findings = [finding for result in outcomes.results for finding in result.findings]
         return quoted(repository, place.settings.models, findings, outcomes.commit)
 
-    click.echo(_page(outcomes, form, lines), nl=False)
+    from registry.report import json, text
+
+    page = in_form(
+        form, text=lambda: text.render_outcomes(outcomes, lines()), json=lambda: json.render_outcomes(outcomes)
+    )
+    click.echo(page, nl=False)
     return outcomes.exit_code
 
 
@@ -81,21 +84,6 @@ def _already_done(place: Place, commit: str) -> Outcomes | None:
     except DivergedError:  # the run says it, or is allowed to rewind
         return None
     return Outcomes(now.commit, now.converged, (), now.known, note=now.note) if now.is_recorded else None
-
-
-def _page(outcomes: Outcomes, form: str, lines: Callable[[], Lines]) -> str:
-    if form == "json":
-        from registry.report import json
-
-        return json.render_outcomes(outcomes)
-    from registry.report import text
-
-    page = text.render_outcomes(outcomes, lines())
-    if form == "text":
-        return page
-    from registry.report import markdown
-
-    return markdown.render_text(page)
 
 
 def _model_id(text: str) -> ModelId:

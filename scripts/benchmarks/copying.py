@@ -32,6 +32,7 @@ from azure.storage.blob import ContainerClient, ContainerSasPermissions, generat
 from registry.copying import FILES
 from registry.digests import digest_of
 from registry.storage.azure import AzureContainer
+from scripts.benchmarks.processes import Time, environment, timed, told
 from tests.azurite import Azurite, free_port
 from tests.build import a_commit, a_descriptor, a_repository, a_version
 from tests.proxy import Proxy
@@ -98,59 +99,6 @@ class Place:
         return name
 
 
-class Time(NamedTuple):
-    """What a tool took: seconds of wall time, then of processors, and the peak of memory in MiB."""
-
-    copying: float
-    again: float
-    reading: float = 0.0  # back what was copied; not in `copying`
-    bare: float = 0.0  # the same as a download and nothing else
-    processors: float = 0.0
-    memory: float = 0.0
-
-
-class Done(NamedTuple):
-    """What one process took."""
-
-    seconds: float
-    processors: float
-    memory: float
-
-
-def timed(command: list[str], folder: Path, environment: Mapping[str, str]) -> Done:
-    """What a command takes, which has to end well."""
-    with tempfile.TemporaryFile() as output:
-        start = time.monotonic()
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=output)
-        memory = 0.0
-        while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:
-            memory = max(memory, peak_of(process.pid))
-            time.sleep(0.005)
-        seconds = time.monotonic() - start
-        process.returncode = os.waitstatus_to_exitcode(ended[1])
-        if process.returncode:
-            output.seek(0)
-            said = output.read().decode(errors="replace")[-4000:]
-            sys.exit(f"error: {Path(command[0]).name} ended with {process.returncode}\n{said}")
-    return Done(seconds, ended[2].ru_utime + ended[2].ru_stime, memory)
-
-
-def peak_of(process: int) -> float:
-    """The peak of a process's own memory up to now, in MiB; what `wait4` says counts what it was forked from too."""
-    try:
-        status = Path(f"/proc/{process}/status").read_text()
-    except OSError:
-        return 0.0
-    lines = dict(line.split(":", 1) for line in status.splitlines())
-    return int(lines.get("VmHWM", "0 kB").split()[0]) / 1024
-
-
-def environment(**more: str) -> dict[str, str]:
-    """What a command sees of ours: no settings of the one who measures."""
-    kept = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR") if key in os.environ}
-    return {**kept, "HOME": "/nonexistent", **more}
-
-
 def run_registry(place: Place) -> Time:
     """Reconcile a new repository into a new container, then again."""
     name = place.container()
@@ -167,11 +115,6 @@ def run_registry(place: Place) -> Time:
             again = timed(command, repository, environment(**known))
         reading, bare = read_back(account, place)
     return Time(whole.seconds - reading, again.seconds, reading, bare, whole.processors, whole.memory)
-
-
-def told(copy: Done, again: Done) -> Time:
-    """The times of a tool that reads nothing back."""
-    return Time(copy.seconds, again.seconds, 0.0, 0.0, copy.processors, copy.memory)
 
 
 @contextmanager

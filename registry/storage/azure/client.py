@@ -75,6 +75,15 @@ class Client:
         with self._opened(method, target, query, headers, body, patience, attempts) as response:
             return Reply(response.headers, response.data)
 
+    def head(self, blob: str) -> Mapping[str, str] | None:
+        """A blob's headers; None where nothing stands."""
+        try:
+            return self.send("HEAD", blob).headers
+        except ServiceError as error:
+            if error.is_missing:
+                return None
+            raise
+
     @contextmanager
     def open(self, blob: str, headers: Mapping[str, str]) -> Iterator[PoolResponse]:
         """A blob's bytes, yet to be read."""

@@ -158,13 +158,8 @@ class AzureContainer:
         return hold(self._client, check_path(path), timeout, make_container=self._ensure)
 
     def _head(self, path: str) -> Mapping[str, str] | None:
-        try:
-            found = self._client.send("HEAD", path).headers
-        except ServiceError as error:
-            if error.is_missing:
-                return None
-            raise
-        return None if _is_folder(found) else found
+        found = self._client.head(path)
+        return None if found is None or _is_folder(found) else found
 
     def _put(self, path: str, chunks: Iterable[bytes], etag: str | None) -> Blob:
         blocks = _blocks(chunks, self._limits.block)

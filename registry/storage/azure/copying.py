@@ -57,13 +57,8 @@ class Copier:
         """A blob's headers when no copy to it is pending; one that takes too long is aborted. None: it is gone."""
         deadline = time.monotonic() + self._limits.pending
         while True:
-            try:
-                found = self._client.send("HEAD", path).headers
-            except ServiceError as error:
-                if error.is_missing:
-                    return None
-                raise
-            if found.get("x-ms-copy-status") != "pending":
+            found = self._client.head(path)
+            if found is None or found.get("x-ms-copy-status") != "pending":
                 return found
             if time.monotonic() > deadline:
                 self.abort(path, found)
