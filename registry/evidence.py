@@ -33,6 +33,8 @@ class Leaks:
     def to_read(self, version: Version) -> list[TreeFile]:
         """The files beside a descriptor that have to be read for this."""
         files = [f for f in version.files.values() if f.oid not in self._known and _is_searched(f)]
+        if not files:
+            return files
         together = accumulate(file.size for file in files)
         return [file for file, size in zip(files, together, strict=True) if size <= _MAX_TOGETHER]
 

@@ -41,8 +41,8 @@ def find_leaks(data: bytes) -> tuple[Leak, ...]:
     """The secrets in a file, in their order; none in one that is no text."""
     if b"\0" in data[:_BINARY]:
         return ()
-    words = _WORDS if b"=" in data else _WORDS_WITHOUT_EQUALS
-    forms = {form: None for word, form in words if word in data}  # in order, each once
+    stems = _STEMS if b"=" in data else _STEMS_WITHOUT_EQUALS
+    forms = {form: None for stem, words in stems if stem in data for word, form in words if word in data}
     if not forms:
         return ()
     text = with_line_feeds(data.decode("utf-8", "surrogateescape").removeprefix("\ufeff"))
@@ -204,4 +204,16 @@ _FORMS = (
     ),
 )
 _WORDS = tuple((word.encode(), form) for form in _FORMS for word in form.words)
-_WORDS_WITHOUT_EQUALS = tuple((word, form) for word, form in _WORDS if b"=" not in word)  # one look for many
+
+
+def _by_stem(words: Iterable[tuple[bytes, _Form]]) -> tuple[tuple[bytes, tuple[tuple[bytes, _Form], ...]], ...]:
+    """The words by what several of them hold, or by themselves: one look for many."""
+    found: dict[bytes, list[tuple[bytes, _Form]]] = {}
+    for word, form in words:
+        stem = next((stem for stem in (b"gh", b"IA") if stem in word), word)
+        found.setdefault(stem, []).append((word, form))
+    return tuple((stem, tuple(those)) for stem, those in found.items())
+
+
+_STEMS = _by_stem(_WORDS)
+_STEMS_WITHOUT_EQUALS = _by_stem((word, form) for word, form in _WORDS if b"=" not in word)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -37,8 +36,8 @@ class Version:
 
     def knowing(self, facts: Facts) -> Version:
         """The same version with these facts; what was looked up of it stays known."""
-        version = copy(self)
-        version.__dict__["facts"] = facts
+        version = object.__new__(Version)
+        version.__dict__.update(self.__dict__, facts=facts)
         return version
 
     def place(self, *keys: str | int, at_key: bool = False) -> Place:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry.checks.keys import Keys, missing_key, unknown_key
 from registry.checks.values import nearest_choice, right_value
@@ -17,6 +17,9 @@ from registry.policy import Policy
 from registry.snapshot import Version
 from registry.spelling import guess
 from registry.tree import DESCRIPTOR
+
+if TYPE_CHECKING:
+    from registry.descriptor import Descriptor
 
 _WORLDS = {world.value: world for world in World}
 WORLDLESS = ("CLASS_LABEL", "OTHER")  # types without languages
@@ -100,10 +103,10 @@ _SETS = (
 
 def check_uniqueness(version: Version, _: Policy) -> Iterator[Finding]:
     """No type, language, image or package is listed twice."""
+    if version.descriptor and all(len(set(items)) == len(items) for items in _sets(version.descriptor)):
+        return
     for keys in _SETS:
         items = version.texts(*keys)
-        if len({item for _, item in items}) == len(items):
-            continue
         seen: set[str] = set()
         for index, item in items:
             if item in seen:
@@ -136,6 +139,12 @@ def check_languages(version: Version, _: Policy) -> Iterator[Finding]:
 @lru_cache(maxsize=256)
 def _worlds_of(types: frozenset[str]) -> frozenset[World]:
     return frozenset(_WORLDS[t] for t in types & _WORLDS.keys())
+
+
+def _sets(descriptor: Descriptor) -> tuple[tuple[str, ...], ...]:
+    about = descriptor.model_metainfo
+    types, languages = (about.input_types, about.output_types), (about.input_languages, about.output_languages)
+    return (*types, *languages, about.images, descriptor.private_packages)
 
 
 @lru_cache(maxsize=256)
