@@ -28,7 +28,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
             "snapshot diff plan outcome condition edits pins fixes facts weights counting pickles checks report",
         ),
         ("the web", "patience web"),
-        ("adapters", "sources ranges objects repository storage endpoint writing"),
+        ("adapters", "sources ranges objects repository storage endpoint forge writing"),
         (
             "stories",
             (
