@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from registry.identity import ModelId, version_order
 from registry.snapshot import Snapshot, Version
@@ -23,12 +23,25 @@ class FieldChange:
 
 @dataclass(frozen=True)
 class FileChange:
-    """One target; `before` and `after` say what the file is: `size`, and `sha256`, `oid` or `url`."""
+    """One target; `before` and `after` say what the file is: `size`, and `sha256`, `oid` or `url`.
+
+    Renamed: the same bytes under another name, `former`. Moved: the same bytes from another URL.
+    """
 
     target: str
-    kind: Literal["added", "removed", "changed"]
+    kind: Literal["added", "removed", "changed", "renamed", "moved"]
     before: Json | None
     after: Json | None
+    former: str | None = None
+
+
+@dataclass(frozen=True)
+class TextChange:
+    """A text that a reader would want to see line by line: the index page, or a descriptor that cannot be read."""
+
+    name: str
+    before: str
+    after: str
 
 
 @dataclass(frozen=True)
@@ -41,14 +54,18 @@ class Change:
     fields: tuple[FieldChange, ...] = ()
     files: tuple[FileChange, ...] = ()
     unreadable: bool = False  # a side cannot be read; validate says why
+    texts: tuple[TextChange, ...] = ()
 
 
-def make_diff(base: Snapshot, head: Snapshot) -> list[Change]:
-    """What differs for a reader of the models; `head` also holds what new versions are compared with."""
+def make_diff(base: Snapshot, head: Snapshot, digests: Mapping[str, str] | None = None) -> list[Change]:
+    """What differs for a reader of the models; `head` also holds what new versions are compared with.
+
+    `digests` are the sha256 of files in git by their ids, as far as they have to be compared with pins.
+    """
     new = {model: version for model, version in head.versions.items() if model not in base.versions}
-    parents = {model: version.descriptor.parent if version.descriptor else None for model, version in new.items()}
-    former = predecessors(parents, head.versions)
-    changes = [_change(model, base, head, former) for model in sorted({*base.versions, *head.versions}, key=_order)]
+    former = predecessors({model: version.text("parent") for model, version in new.items()}, head.versions)
+    look = _Look(base, head, former, digests or {})
+    changes = [_change(model, look) for model in sorted({*base.versions, *head.versions}, key=_order)]
     return [change for change in changes if change is not None]
 
 
@@ -85,6 +102,22 @@ def make_files(before: Mapping[str, Json], after: Mapping[str, Json]) -> tuple[F
     return tuple(filter(None, (_file_change(t, before.get(t), after.get(t)) for t in sorted({*before, *after}))))
 
 
+def trace_files(before: Mapping[str, Json], after: Mapping[str, Json]) -> tuple[FileChange, ...]:
+    """The targets that differ, and those whose bytes are the same under another name or from another URL."""
+    changes = {change.target: change for change in make_files(before, after)}
+    taken = {_bytes_of(c.before): c for c in changes.values() if c.kind == "removed" and c.before}
+    for change in [change for change in changes.values() if change.kind == "added"]:
+        former = taken.pop(_bytes_of(change.after), None)
+        if former and _bytes_of(change.after):
+            del changes[former.target]
+            renamed = FileChange(change.target, "renamed", former.before, change.after, former.target)
+            changes[change.target] = renamed
+    for target in before.keys() & after.keys() - changes.keys():
+        if before[target].get("url") != after[target].get("url"):
+            changes[target] = FileChange(target, "moved", before[target], after[target])
+    return tuple(changes[target] for target in sorted(changes))
+
+
 def refused(before: Json, after: Json) -> list[str]:
     """The fields and targets that differ although a registered version keeps them."""
     fields = [c.field for c in make_fields(before, after) if not _is_amendable(c.field)]
@@ -118,26 +151,34 @@ def _order(model: ModelId) -> tuple[object, ...]:
     return (model.name, version_order(model.version))
 
 
-def _change(model: ModelId, base: Snapshot, head: Snapshot, former: Mapping[ModelId, ModelId | None]) -> Change | None:
-    before, after = base.versions.get(model), head.versions.get(model)
+class _Look(NamedTuple):
+    base: Snapshot
+    head: Snapshot
+    former: Mapping[ModelId, ModelId | None]
+    digests: Mapping[str, str]
+
+
+def _change(model: ModelId, look: _Look) -> Change | None:
+    before, after = look.base.versions.get(model), look.head.versions.get(model)
     if before is None and after is not None:
-        other = former[model]
-        return _compared(head.versions[other] if other else None, after, "added", other)
+        other = look.former[model]
+        return _compared(look.head.versions[other] if other else None, after, other, look.digests)
     if after is None:
-        return Change(model, "removed")
-    assert before is not None  # noqa: S101 - one of the two is there
-    return _compared(before, after, "changed", model)
+        return Change(model, "removed", model)
+    return _compared(before, after, model, look.digests)
 
 
 def _compared(
-    before: Version | None, after: Version, kind: Literal["added", "changed"], compared_with: ModelId | None
+    before: Version | None, after: Version, compared_with: ModelId | None, digests: Mapping[str, str]
 ) -> Change | None:
+    kind: Literal["added", "changed"] = "changed" if compared_with == after.id else "added"
     if after.removal is not None:
-        return Change(after.id, "removed", compared_with, _removal_fields(before, after))
-    old, new = _request(before), _request(after)
+        fields = _removal_fields(before, after)
+        return Change(after.id, "removed", compared_with, fields) if fields or kind == "added" else None
+    old, new = _request(before, digests), _request(after, digests)
     if new is None or (before is not None and old is None):
         return Change(after.id, kind, compared_with, unreadable=True)
-    fields, files = make_fields(old or {}, new), make_files((old or {}).get("model_files", {}), new["model_files"])
+    fields, files = make_fields(old or {}, new), trace_files((old or {}).get("model_files", {}), new["model_files"])
     if kind == "changed" and not fields and not files:
         return None
     return Change(after.id, kind, compared_with, fields, files)
@@ -153,29 +194,35 @@ def _removal_fields(before: Version | None, after: Version) -> tuple[FieldChange
     )
 
 
-def _request(version: Version | None) -> Json | None:
+def _request(version: Version | None, digests: Mapping[str, str]) -> Json | None:
     """The version as a request whose local files are known by git's ids."""
     if version is None or version.descriptor is None:
         return None
-    return make_request(version.descriptor, dict(_files(version)))
+    return make_request(version.descriptor, dict(_files(version, digests)))
 
 
-def _files(version: Version) -> Iterator[tuple[str, Json]]:
+def _files(version: Version, digests: Mapping[str, str]) -> Iterator[tuple[str, Json]]:
     assert version.descriptor is not None  # noqa: S101 - the caller has looked
     for target, file in version.descriptor.model_files.items():
         beside = version.files.get(file.local) if file.local else None
         if beside is not None:
-            yield target, {"oid": beside.oid, "size": beside.size}
-        elif file.sha256 is not None:
-            yield target, {"sha256": file.sha256, "size": file.size}
+            digest = {"sha256": digests[beside.oid]} if beside.oid in digests else {}
+            yield target, {"oid": beside.oid, "size": beside.size, **digest}
         else:
-            yield target, {"url": without_query(file.source), "size": file.size}
+            pin = {"sha256": file.sha256} if file.sha256 else {}
+            yield target, {"url": without_query(file.source), "size": file.size, **pin}
 
 
 def _file_change(target: str, before: Json | None, after: Json | None) -> FileChange | None:
     if before is None or after is None:
         return FileChange(target, "added" if before is None else "removed", before, after)
     return None if _is_same_file(before, after) else FileChange(target, "changed", before, after)
+
+
+def _bytes_of(file: Json | None) -> str | None:
+    """What tells whether two files are the same bytes; None where nothing does."""
+    known = file or {}
+    return known.get("sha256") or known.get("oid")
 
 
 def _is_same_file(one: Json, other: Json) -> bool:

@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
         ("names and forms", "identity spelling languages nodes yaml12 tables tree wire descriptor schema history"),
         (
             "rules: pure functions",
-            "snapshot diff plan outcome condition edits pins fixes facts weights counting pickles checks report",
+            "snapshot diff plan outcome condition edits pins fixes facts weights counting pickles checks report owners review",
         ),
         ("the web", "patience web"),
         ("adapters", "sources ranges objects repository storage endpoint forge writing"),
@@ -36,7 +36,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
                 " comparing pinning quoting"
             ),
         ),
-        ("judging", "judging naming changing asking fixing"),
+        ("judging", "judging naming changing asking fixing reviewing"),
         ("doors", "settings cli server"),
     )
 )
@@ -51,10 +51,11 @@ SERVER_MAY_IMPORT = frozenset(
 HOMES: dict[str, frozenset[str]] = {
     "azure": frozenset({"storage/azure"}),
     "click": frozenset({"cli"}),
+    "codeowners": frozenset({"owners"}),
     "fastapi": frozenset({"server", "cli/context"}),  # the first door hands an application on, and names its type
     "filelock": frozenset({"storage"}),
     "git": frozenset({"repository", "blobs"}),
-    "jinja2": frozenset({"server/catalog"}),
+    "jinja2": frozenset({"server/catalog", "report/html"}),
     "langcodes": frozenset({"languages"}),
     "markupsafe": frozenset({"server/catalog"}),
     "packaging": frozenset({"checks/licenses"}),

@@ -23,6 +23,7 @@ COMMANDS = {  # each with the first sentence of its help, so that nothing is imp
     "explain": "Say what a rule wants and why, with examples.",
     "fix": "Write into the descriptors what can be computed.",
     "diff": "Show what changed for a reader of the models.",
+    "review": "Show a change as its reviewers want to see it.",
     "plan": "Show what reconcile would do, and do nothing.",
     "reconcile": "Make storage and endpoint equal to a commit.",
     "status": "Show drift and backlog.",

@@ -10,24 +10,27 @@ from registry.cli.options import format_option
 @click.command()
 @click.argument("base")
 @click.argument("head", default="HEAD")
-@format_option("text", "json", "markdown")
+@format_option("text", "json", "markdown", "html")
 def diff(base: str, head: str, form: str) -> int:
     """Show what changed for a reader of the models.
 
-    Compares two revisions; a new version is compared with the one before it.
+    Compares two revisions; a new version is compared with the one before it. In text, `[-words-]` went and `{+words+}`
+    came. HTML is one file with everything in it.
     """
     from registry.cli.context import settings_at
     from registry.comparing import load_changes
-    from registry.report import json, markdown, text
+    from registry.report import changes as report
+    from registry.report import html, json
     from registry.repository import Repository
 
     repository = Repository.here()
     old, new = repository.commit(base), repository.commit(head)
-    changes = load_changes(repository, settings_at(repository, old).models, old, new)
+    found = load_changes(repository, settings_at(repository, old).models, old, new)
     pages = {
-        "text": lambda: text.render_changes(changes),
-        "json": lambda: json.render_changes(changes, old, new),
-        "markdown": lambda: markdown.render_text(text.render_changes(changes)),
+        "text": lambda: report.render_text(found),
+        "json": lambda: json.render_changes(found, old, new),
+        "markdown": lambda: report.render_markdown(found),
+        "html": lambda: html.render_changes(found),
     }
     click.echo(pages[form](), nl=False)
     return 0

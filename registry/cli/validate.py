@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import closing, contextmanager, nullcontext
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from registry.identity import ModelId
     from registry.judging import Online, Unregistered
     from registry.report.quote import Lines
-    from registry.repository import Repository
     from registry.settings import Settings
 
 
@@ -38,6 +36,7 @@ def validate(paths: tuple[str, ...], base: str | None, head: str | None, jobs: i
     nothing but an answer is missing, it exits with 3.
     """
     from registry.cli.context import settings_at
+    from registry.cli.settings_change import check_settings_change
     from registry.finding import weigh
     from registry.judging import Scope, folders_at, judge
     from registry.quoting import load_lines
@@ -55,7 +54,9 @@ def validate(paths: tuple[str, ...], base: str | None, head: str | None, jobs: i
     with _open_online(settings, jobs) if online else nullcontext() as asking:
         findings, judged, note = judge(repository, scope, settings.policy, asking)
     if base_commit:
-        findings = weigh([*findings, *_check_settings(repository, base_commit, head_commit)], settings.policy.severity)
+        findings = weigh(
+            [*findings, *check_settings_change(repository, base_commit, head_commit)], settings.policy.severity
+        )
 
     def lines() -> Lines:
         return load_lines(repository, settings.models, findings, head_commit)
@@ -108,28 +109,3 @@ def _render_sarif(findings: list[Finding], lines: Lines) -> str:
     from registry.rules.page import read_page
 
     return sarif.render_findings(findings, lines, {rule: read_page(rule) for rule in RULES})
-
-
-def _check_settings(repository: Repository, base: str, head: str | None) -> list[Finding]:
-    """The settings that would hold after the merge: they can be read, and what they change is looked at."""
-    from registry.checks.settings import check_settings
-    from registry.cli.context import SETTINGS_FILE, settings_text
-    from registry.errors import SettingsError
-    from registry.finding import Place
-    from registry.settings import is_set, parse_settings, written
-    from registry.tables import key_place, syntax_place
-
-    before, after = settings_text(repository, base), settings_text(repository, head)
-    findings = []
-    if not is_set(before):
-        message = f"the base has no `[tool.registry]` in `{SETTINGS_FILE}`, so the defaults hold"
-        findings.append(Place(SETTINGS_FILE).finding("settings-absent", f"{message}. Add it, even an empty one"))
-    try:
-        old, new = (written(parse_settings(text, {}, source=SETTINGS_FILE)) for text in (before, after))
-    except SettingsError as error:
-        keys, text = error.keys, after or ""
-        place = key_place(SETTINGS_FILE, text, keys) if keys else syntax_place(SETTINGS_FILE, str(error))
-        advice = error.hint or "correct it: with these settings nothing is registered after the merge"
-        return [*findings, place.finding("settings-invalid", f"{error}. Next: {advice}")]
-    places = partial(key_place, SETTINGS_FILE, after or "")
-    return [*findings, *check_settings(old, new, lambda keys: places(("tool", "registry", *keys)))]

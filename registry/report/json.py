@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from registry.finding import Finding, Severity
+from registry.report.view import lines_of
 
 if TYPE_CHECKING:
     from registry.diff import Change
@@ -20,14 +21,18 @@ FORMAT = 1
 
 def render_findings(findings: Sequence[Finding]) -> str:
     """`{format, findings, counts}`."""
+    return _dump({"findings": [asdict(finding) for finding in findings], "counts": counts_of(findings)})
+
+
+def counts_of(findings: Sequence[Finding]) -> dict[str, int]:
+    """How many findings there are of each severity."""
     severities = Counter(finding.severity for finding in findings)
-    counts = {severity.value: severities[severity] for severity in Severity}
-    return _dump({"findings": [asdict(finding) for finding in findings], "counts": counts})
+    return {severity.value: severities[severity] for severity in Severity}
 
 
 def render_changes(changes: Sequence[Change], base: str, head: str) -> str:
     """`{format, base, head, changes}`."""
-    return _dump({"base": base, "head": head, "changes": [_change(change) for change in changes]})
+    return _dump({"base": base, "head": head, "changes": [change_to_json(change) for change in changes]})
 
 
 def render_plan(plan: Plan) -> str:
@@ -52,9 +57,13 @@ def render_outcomes(outcomes: Outcomes) -> str:
     return _dump(about | {"versions": versions, "counts": outcomes.counts()} | took)
 
 
-def _change(change: Change) -> dict[str, Any]:
+def change_to_json(change: Change) -> dict[str, Any]:
+    """What changed in one version; texts as the lines of a unified diff."""
     compared = str(change.compared_with) if change.compared_with else None
-    return asdict(change) | {"model": str(change.model), "compared_with": compared}
+    texts = [
+        {"name": text.name, "diff": [f"{line.sign}{line.text}" for line in lines_of(text)]} for text in change.texts
+    ]
+    return asdict(change) | {"model": str(change.model), "compared_with": compared, "texts": texts}
 
 
 def _dump(report: dict[str, Any]) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from itertools import groupby
 
 from registry.finding import Finding, by_weight
-from registry.report.markup import code, inline
+from registry.report.markup import code, fenced, inline
 from registry.report.text import next_steps, verdict
 from registry.report.words import count, shortened
 
@@ -18,27 +17,33 @@ _HEADINGS = "| place | severity | rule | what is wrong |\n|---|---|---|---|\n"
 
 def render_findings(findings: Sequence[Finding], judged: int) -> str:
     """The verdict, a table for each file, and the next step; where it would be too long, errors before all else."""
-    listed = _listed(findings)
-    blocks = [f"**{verdict(findings, judged)}**\n"]
-    for path, of_file in groupby(listed, key=lambda finding: finding.path):
-        blocks.append(f"{_title(path)}{''.join(map(_row, of_file))}")
-    if len(listed) < len(findings):
-        files = {finding.path for finding in set(findings) - set(listed)}
-        blocks.append(f"{count(len(findings) - len(listed), 'more finding')} in {count(len(files), 'file')}.\n")
-    blocks += [f"{inline(step)}\n" for step in next_steps(findings)]
-    return "\n".join(blocks)
+    steps = [f"{inline(step)}\n" for step in next_steps(findings)]
+    return "\n".join([f"**{verdict(findings, judged)}**\n", *render_tables(findings, _MOST - _ROOM), *steps])
+
+
+def render_tables(findings: Sequence[Finding], room: int) -> list[str]:
+    """A table for each file, of what fits into so many characters, and a line that counts the rest."""
+    listed = _listed(findings, room)
+    tables = [
+        f"{_title(path)}{''.join(map(_row, of_file))}"
+        for path, of_file in groupby(listed, key=lambda finding: finding.path)
+    ]
+    if rest := set(findings) - set(listed):
+        files = {finding.path for finding in rest}
+        tables.append(f"{count(len(findings) - len(listed), 'more finding')} in {count(len(files), 'file')}.\n")
+    return tables
 
 
 def render_text(text: str) -> str:
     """The verdict as a line of its own, the details as they stand in the terminal, in a fence that nothing closes."""
     said, _, details = text.partition("\n")
-    pages = [_fenced(said)] if not details.strip() else [_fenced(said), _fenced(details.strip("\n"))]
+    pages = [fenced(said)] if not details.strip() else [fenced(said), fenced(details.strip("\n"))]
     return "\n".join(pages)
 
 
-def _listed(findings: Sequence[Finding]) -> list[Finding]:
-    """Those that fit on a page, in their order."""
-    fit, paths, room = set(), set(), _MOST - _ROOM
+def _listed(findings: Sequence[Finding], room: int) -> list[Finding]:
+    """Those that fit, in their order."""
+    fit, paths = set(), set()
     for finding in by_weight(findings):
         room -= len(_row(finding)) + (0 if finding.path in paths else len(_title(finding.path)) + 1)
         if room < 0:
@@ -55,9 +60,3 @@ def _title(path: str) -> str:
 def _row(finding: Finding) -> str:
     place = f"{finding.line}:{finding.column}"
     return f"| {place} | {finding.severity} | {code(finding.rule)} | {inline(shortened(finding.message, 1000))} |\n"
-
-
-def _fenced(text: str) -> str:
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{text}\n{fence}\n"

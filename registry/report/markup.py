@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 from registry.report.words import printable
@@ -28,6 +29,18 @@ def code(text: str) -> str:
     """The text as code."""
     shown = printable(text)
     return f"`{shown}`" if _PLAIN.fullmatch(shown) else f"<code>{_PUNCTUATION.sub(_entity, shown)}</code>"
+
+
+def html_code(text: str) -> str:
+    """The text as code where Markdown is not read: between tags."""
+    return f"<code>{html.escape(printable(text))}</code>"
+
+
+def fenced(text: str, language: str = "text") -> str:
+    """Lines that are shown as they stand, in a fence that nothing in them closes."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}\n"
 
 
 def inline(text: str) -> str:

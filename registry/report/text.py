@@ -27,6 +27,11 @@ def render_findings(findings: Sequence[Finding], judged: int, lines: Lines = NO_
     return _joined(page)
 
 
+def render_details(findings: Sequence[Finding], lines: Lines = NO_LINES) -> str:
+    """Each finding, without verdict and next step."""
+    return "\n".join("\n".join(_finding(finding, lines)) + "\n" for finding in findings)
+
+
 def render_changes(changes: Sequence[Change]) -> str:
     """What changed for a reader of the models."""
     if not changes:

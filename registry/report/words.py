@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from registry.identity import UNPRINTABLE
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+_THOUSANDS = ("", "k", "M", "G", "T")
 
 
 def printable(text: str) -> str:
@@ -25,14 +27,27 @@ def count(number: int, word: str) -> str:
     return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
 
 
-def size(number: float | None) -> str:
+def size(amount: float | None) -> str:
     """Bytes in decimal units: `567 kB`."""
-    if number is None:
-        return "unknown size"
+    return "unknown size" if amount is None else _scaled(amount, _UNITS)
+
+
+def number(of: float) -> str:
+    """A number of which three digits tell enough: `141 k`, `2.1 M`."""
+    return _scaled(of, _THOUSANDS).rstrip()
+
+
+def differing(render: Callable[[int], str], before: int, after: int) -> tuple[str, str]:
+    """Two numbers that differ, each as `render` says it; exactly, where that says the same of both."""
+    rough = render(before), render(after)
+    return rough if rough[0] != rough[1] else (f"{before:,}", f"{after:,}")
+
+
+def _scaled(amount: float, units: Sequence[str]) -> str:
     unit = 0
-    while number >= 999.5 and unit < len(_UNITS) - 1:
-        number, unit = number / 1000, unit + 1
-    return f"{number:.0f} {_UNITS[unit]}" if unit == 0 or number >= 99.5 else f"{number:.3g} {_UNITS[unit]}"
+    while amount >= 999.5 and unit < len(units) - 1:
+        amount, unit = amount / 1000, unit + 1
+    return f"{amount:.0f} {units[unit]}" if unit == 0 or amount >= 99.5 else f"{amount:.3g} {units[unit]}"
 
 
 def measured(amount: float, seconds: float) -> str:

@@ -122,7 +122,7 @@ def test_a_diff_looks_for_models_where_the_base_has_them(repository: Path) -> No
     (repository / "pyproject.toml").write_text('[tool.registry]\nmodels = "elsewhere"\n')
     a_commit(repository, "tiny/1.1", a_version())
 
-    assert "added tiny/1.1" in registry(repository, "diff", "HEAD~1").out
+    assert "tiny/1.1: added" in registry(repository, "diff", "HEAD~1").out
 
 
 def test_settings_that_a_change_breaks_are_a_finding_where_they_stand(repository: Path) -> None:

@@ -141,7 +141,7 @@ def test_json_has_the_promised_keys() -> None:
     assert set(changes) == {"format", "base", "head", "changes"}
     assert {"model", "kind", "compared_with", "fields", "files"} <= set(changes["changes"][0])
     assert set(changes["changes"][0]["fields"][0]) == {"field", "before", "after"}
-    assert set(changes["changes"][0]["files"][0]) == {"target", "kind", "before", "after"}
+    assert {"target", "kind", "before", "after"} <= set(changes["changes"][0]["files"][0])
     plan = json.loads(report.render_plan(Plan("c", None, (Item(TINY, "register", "new"),), 2)))
     assert set(plan) == {"format", "commit", "converged", "note", "versions", "counts"}
     assert set(plan["versions"][0]) == {"model", "action", "reason", "files", "bytes", "findings"}

@@ -59,7 +59,7 @@ def test_a_mistake_fails_the_job_and_stands_on_its_line(attack: Attack) -> None:
 
 def test_the_summary_has_findings_and_changes_also_after_a_failure(attack: Attack) -> None:
     assert "failed: 1 version, 1 error" in attack.run.summary
-    assert "added tiny/1.1, compared with tiny/1.0" in attack.run.summary
+    assert "<code>tiny/1.1</code> added, compared with 1.0" in attack.run.summary
 
 
 def test_nothing_that_a_pull_request_brings_is_run(attack: Attack) -> None:
@@ -78,7 +78,7 @@ def test_a_good_pull_request_passes_and_is_compared_with_what_it_is_merged_with(
 
     assert run.jobs == {"validate": "success"}, run.log
     assert [(note.level, note.title) for note in run.annotations] == [("notice", "num-params-jump")]
-    assert "added tiny/1.1, compared with tiny/1.0" in run.summary
+    assert "<code>tiny/1.1</code> added, compared with 1.0" in run.summary
     assert "num_params" in run.summary
     assert "other/1.0" not in run.summary
 
@@ -93,7 +93,7 @@ def test_a_merge_group_is_judged_from_its_base_to_its_head(forge: Forge) -> None
     assert NO_KEY in run.annotations
     assert [(note.level, note.title) for note in run.annotations if note != NO_KEY] == [("notice", "new-model")]
     assert "added other/1.0" in run.summary
-    assert "added tiny/1.1" in run.summary
+    assert "<code>tiny/1.1</code> added" in run.summary
 
 
 def test_a_base_without_the_tool_says_that_it_is_to_be_merged_first(forge: Forge) -> None:

@@ -68,8 +68,8 @@ def test_from_a_branch_to_a_registered_version_and_once_is_enough(forge: Forge, 
     judged = forge.run(forge.open_pull_request("better"), "validate.yml")
     assert judged.jobs == {"validate": "success"}, judged.log
     assert [(note.level, note.title) for note in judged.annotations] == [("notice", "num-params-jump")]
-    assert "added tiny/1.1, compared with tiny/1.0" in judged.summary
-    assert "model_metainfo.num_params: 9 → 18 (×2)" in judged.summary
+    assert "added, compared with 1.0" in judged.summary
+    assert "| `num_params` | `9` → `18` (×2) |" in judged.summary
 
     merged = forge.merge("better")
     run = forge.run(merged, "reconcile.yml", variables=production.variables, secrets=production.secrets)
