@@ -81,7 +81,7 @@ def _digests(repository: Repository, sides: Sides) -> dict[str, str]:
 def _pairs(repository: Repository, change: Change, sides: Sides) -> Iterator[_Pair]:
     before, after = _before(change, sides), sides.head.versions.get(change.model)
     if change.unreadable:
-        known = change.model if before is not None and before.id == change.model else None
+        known = change.model if change.model in sides.base.versions else None
         yield _Pair(
             DESCRIPTOR,
             _descriptor(repository, sides.commits[0], known, sides.base.models),
@@ -96,7 +96,8 @@ def _pairs(repository: Repository, change: Change, sides: Sides) -> Iterator[_Pa
 def _before(change: Change, sides: Sides) -> Version | None:
     if change.compared_with is None:
         return None
-    return sides.base.versions.get(change.model) or sides.head.versions.get(change.compared_with)
+    places = (sides.base.versions.get(change.model), sides.head.versions.get(change.compared_with))
+    return next((version for version in places if version and version.descriptor), None)
 
 
 def _index_page(version: Version | None) -> tuple[str, TreeFile] | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from registry.comparing import Sides, compare, load_sides
 from registry.desired import load_requests
 from registry.finding import Finding, Severity, weigh
-from registry.identity import ModelId, model_of
+from registry.identity import ModelId, model_of, version_order
 from registry.judging import Scope, judge
 from registry.owners import PLACES, OwnersOf, parse_owners
 from registry.plan import Item, Observed, decide
@@ -50,7 +50,7 @@ def _items(repository: Repository, sides: Sides, findings: Iterable[Finding]) ->
     before = load_requests(repository, sides.base.versions.values())
     valid = [v for m, v in sides.head.versions.items() if m in sides.touched and not _has_errors(by_model.get(m, ()))]
     after = load_requests(repository, valid)
-    for model in sorted(sides.touched):
+    for model in sorted(sides.touched, key=lambda one: (one.name, version_order(one.version))):
         found = by_model.get(model, [])
         observed = _observed(sides.base.versions.get(model), before.get(model), found)
         item = decide(sides.head.versions.get(model), after.get(model), observed, found, model)
