@@ -25,7 +25,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
         ("names and forms", "identity spelling languages nodes yaml12 tables tree wire descriptor schema history"),
         (
             "rules: pure functions",
-            "snapshot diff plan outcome condition edits pins fixes facts weights counting pickles checks report",
+            "snapshot diff chronicle plan outcome condition edits pins fixes facts weights counting pickles checks report",
         ),
         ("the web", "patience web"),
         ("adapters", "sources ranges objects repository storage endpoint writing"),
@@ -33,7 +33,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
             "stories",
             (
                 "copying ledger job standing desired evidence planning preview drift status registration reconcile"
-                " comparing pinning quoting"
+                " comparing tracing pinning quoting"
             ),
         ),
         ("judging", "judging naming changing asking fixing"),

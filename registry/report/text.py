@@ -35,7 +35,7 @@ def render_changes(changes: Sequence[Change]) -> str:
     counted = ", ".join(f"{kinds[kind]} {kind}" for kind in ("added", "changed", "removed") if kinds[kind])
     lines = [f"{count(len(changes), 'version')} differ{'s' if len(changes) == 1 else ''}: {counted}"]
     for change in changes:
-        lines += ["", *_change(change)]
+        lines += ["", *change_lines(change)]
     return _joined(lines)
 
 
@@ -103,7 +103,8 @@ def _finding(finding: Finding, lines: Lines) -> list[str]:
     return [f"{place}: {finding.severity}: {finding.rule}", *(f"    {line}" for line in details)]
 
 
-def _change(change: Change) -> list[str]:
+def change_lines(change: Change) -> list[str]:
+    """What changed in one version, in a line each."""
     compared = (
         f", compared with {printable(str(change.compared_with))}"
         if change.compared_with not in (None, change.model)
