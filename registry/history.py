@@ -86,7 +86,9 @@ def parse_steps(pieces: Iterable[str], models: str) -> Iterator[Step]:
 
 
 def _parse_commit(piece: str) -> Commit:
-    oid, parents, *rest = piece[1:].split("\n", 5)
+    """Bytes of a name that are no UTF-8 become U+FFFD: bodies, receipts and reports are UTF-8."""
+    text = piece[1:].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    oid, parents, *rest = text.split("\n", 5)
     return Commit(oid, tuple(parents.split()), *rest)
 
 

@@ -25,7 +25,10 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
         ("names and forms", "identity spelling languages nodes yaml12 tables tree wire descriptor schema history"),
         (
             "rules: pure functions",
-            "snapshot diff chronicle plan outcome condition edits pins fixes facts weights counting pickles checks report",
+            (
+                "snapshot diff chronicle plan outcome condition edits pins fixes facts weights counting pickles checks"
+                " report"
+            ),
         ),
         ("the web", "patience web"),
         ("adapters", "sources ranges objects repository storage endpoint writing"),
