@@ -33,13 +33,14 @@ class _Pair(NamedTuple):
 
 
 def load_changes(repository: Repository, models: str, base: str, head: str) -> list[Change]:
-    """What differs for a reader of the models between two commits."""
-    return compare(repository, load_sides(repository, models, base, head))
+    """What differs for a reader of the models between two commits, with the texts that are shown line by line."""
+    sides = load_sides(repository, models, base, head, repository.difference(base, head, models))
+    return add_texts(repository, sides, compare(repository, sides))
 
 
-def load_sides(repository: Repository, models: str, base: str, head: str) -> Sides:
-    """The versions that differ between two commits, and what came before each new one; nothing else is read."""
-    touched = frozenset(repository.difference(base, head, models))
+def load_sides(repository: Repository, models: str, base: str, head: str, versions: Iterable[ModelId]) -> Sides:
+    """Versions that differ between two commits, and what came before each new one; nothing else is read."""
+    touched = frozenset(versions)
     before = repository.snapshot(base, models, touched)
     after = repository.snapshot(head, models, touched)
     new = {model: version for model, version in after.versions.items() if model not in before.versions}
@@ -51,9 +52,14 @@ def load_sides(repository: Repository, models: str, base: str, head: str) -> Sid
 
 
 def compare(repository: Repository, sides: Sides) -> list[Change]:
-    """What differs, with the texts that are shown line by line."""
-    digests = _digests(repository, sides)
-    changes = [c for c in make_diff(sides.base, sides.head, digests) if c.model in sides.touched]
+    """What differs, in fields and files."""
+    changes = make_diff(sides.base, sides.head, _digests(repository, sides))
+    return [change for change in changes if change.model in sides.touched]
+
+
+def add_texts(repository: Repository, sides: Sides, changes: Iterable[Change]) -> list[Change]:
+    """The same changes with the texts that are shown line by line."""
+    changes = list(changes)
     pairs = {change.model: list(_pairs(repository, change, sides)) for change in changes}
     before = _read(repository, (pair.before for found in pairs.values() for pair in found))
     after = _read(repository, (pair.after for found in pairs.values() for pair in found))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from registry.comparing import Sides, compare, load_sides
+from registry.comparing import Sides, add_texts, compare, load_sides
 from registry.desired import load_requests
 from registry.finding import Finding, Severity, weigh
 from registry.identity import ModelId, model_of, version_order
@@ -26,7 +26,7 @@ def load_review(
     """The change from one commit to another, judged by `policy`; `settings` are the findings about the settings."""
     verdict = judge(repository, Scope(models, base, head), policy)
     findings = weigh([*verdict.findings, *settings], policy.severity)
-    sides = load_sides(repository, models, base, head)
+    sides = load_sides(repository, models, base, head, repository.difference(base, head, models))
     owners = parse_owners(next(filter(None, (repository.text(base, place) for place in PLACES)), None))
     others = [path for path in sorted(repository.changed(base, head, ".")) if not path.startswith(f"{models}/")]
     return Review(
@@ -34,7 +34,7 @@ def load_review(
         head=head,
         findings=findings,
         judged=verdict.judged,
-        changes=compare(repository, sides),
+        changes=add_texts(repository, sides, compare(repository, sides)),
         items=list(_items(repository, sides, findings)),
         unchecked=tuple(_unchecked(sides)),
         owned=tuple(_owned(owners, findings, others)),

@@ -26,8 +26,8 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
         (
             "rules: pure functions",
             (
-                "snapshot diff plan outcome condition edits pins fixes facts weights counting pickles checks report"
-                " owners review"
+                "snapshot diff chronicle plan outcome condition edits pins fixes facts weights counting pickles checks"
+                " report owners review"
             ),
         ),
         ("the web", "patience web"),
@@ -36,7 +36,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
             "stories",
             (
                 "copying ledger job standing desired evidence planning preview drift status registration reconcile"
-                " comparing pinning quoting"
+                " comparing tracing pinning quoting"
             ),
         ),
         ("judging", "judging naming changing asking fixing reviewing"),

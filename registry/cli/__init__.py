@@ -27,6 +27,7 @@ COMMANDS = {  # each with the first sentence of its help, so that nothing is imp
     "plan": "Show what reconcile would do, and do nothing.",
     "reconcile": "Make storage and endpoint equal to a commit.",
     "status": "Show drift and backlog.",
+    "log": "Show who changed what, when, and how it was registered.",
     "pin": "Write `sha256` and `size` of remote files.",
     "serve": "Answer the registration API and show the catalog.",
 }

@@ -46,12 +46,18 @@ def render_entries(changes: Sequence[Change], room: int = ROOM) -> str:
     return "\n".join(_blocks([make_entry(change) for change in changes], room))
 
 
+def title(entry: Entry) -> str:
+    """Which version, and what happened to it."""
+    return f"{printable(entry.model)}: {printable(entry.title)}"
+
+
 def _text(entry: Entry) -> Iterator[str]:
-    yield f"{printable(entry.model)}: {printable(entry.title)}"
-    yield from (f"    {line}".rstrip() for line in _text_lines(entry))
+    yield title(entry)
+    yield from (f"    {line}".rstrip() for line in details(entry))
 
 
-def _text_lines(entry: Entry) -> Iterator[str]:
+def details(entry: Entry) -> Iterator[str]:
+    """What changed, in a line each."""
     if entry.note:
         yield entry.note
     yield from (f"! {printable(alert)}" for alert in entry.alerts)
