@@ -38,9 +38,9 @@ def problems(name: str, report: Any) -> list[str]:
 def test_reports_are_as_their_schemas_have_them(folder_place: Place) -> None:
     def reports() -> dict[str, Any]:
         """Each report at once; reconcile last but one."""
-        commands = {"plan": ("plan",), "reconcile": ("reconcile",), "status": ("status",), "log": ("log",)}
-        commands["diff"] = ("diff", "HEAD~1")
-        return {name: folder_place.run(*command, "--format", "json").json for name, command in commands.items()}
+        commands = ("plan", "reconcile", "status", "log")
+        found = {name: folder_place.run(name, "--format", "json").json for name in commands}
+        return found | {"diff": folder_place.run("diff", "HEAD~1", "--format", "json").json}
 
     a_commit(folder_place.repository, "tiny/1.0", a_version())
     a_commit(folder_place.repository, "tiny/1.1", a_version(a_descriptor(license="No-Such-Licence")))
