@@ -9,7 +9,7 @@ from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from registry.report.json import FORMAT
-from registry.report.markup import code, escape
+from registry.report.markup import code, escape, inline
 from registry.report.text import change_lines
 from registry.report.words import count, printable
 
@@ -82,7 +82,7 @@ def _registered(entry: Entry) -> list[str]:
     if entry.pending:
         return [f"pending since {printable(entry.pending)}"]
     if entry.records == () and not entry.is_same:
-        return ["not registered" if entry.is_latest else "not registered by itself: a later change came first"]
+        return ["not registered" if entry.is_latest else "not registered: a later change took its place"]
     return [_receipt(record) for record in entry.records or ()]
 
 
@@ -96,11 +96,11 @@ def _markdown(entry: Entry) -> str:
     kind, _, what = change.partition(" ")
     name, comma, compared = what.partition(", ")
     title = f"{kind} {code(name)}{comma}{escape(compared)}"
-    items = [line.strip() for line in details] or [_NOTHING]
+    quoting = inline if entry.change.unreadable else escape  # what strangers wrote is in no backticks of ours
+    items = [quoting(line.strip()) for line in details] or [_NOTHING]
     about = "  \n".join(map(escape, _about(entry)))
-    return f"\n---\n\n{escape(entry.time)} **{title}**\n\n{about}\n\n" + "".join(
-        f"- {escape(item)}\n" for item in items
-    )
+    listed = "".join(f"- {item}\n" for item in items)
+    return f"\n---\n\n{escape(entry.time)} **{title}**\n\n{about}\n\n{listed}"
 
 
 def _json(entry: Entry) -> dict[str, Any]:
