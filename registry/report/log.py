@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from registry.report.changes import details, title
 from registry.report.json import FORMAT
-from registry.report.markup import code, escape
+from registry.report.markup import code, escape, inline
 from registry.report.view import make_entry
 from registry.report.words import count, printable
 
@@ -83,7 +83,7 @@ def _registered(entry: Entry) -> list[str]:
     if entry.pending:
         return [f"pending since {printable(entry.pending)}"]
     if entry.records == () and not entry.is_same:
-        return ["not registered" if entry.is_latest else "not registered by itself: a later change came first"]
+        return ["not registered" if entry.is_latest else "not registered: a later change took its place"]
     return [_receipt(record) for record in entry.records or ()]
 
 
@@ -94,10 +94,11 @@ def _receipt(record: Registered) -> str:
 
 def _markdown(entry: Entry) -> str:
     shown = make_entry(entry.change)
-    items = list(details(shown)) or [_NOTHING]
+    quoting = inline if entry.change.unreadable else escape  # what strangers wrote is in no backticks of ours
+    items = [quoting(line) for line in details(shown)] or [_NOTHING]
     about = "  \n".join(map(escape, _about(entry)))
     head = f"{escape(entry.time)} **{code(shown.model)} {escape(shown.title)}**"
-    return f"\n---\n\n{head}\n\n{about}\n\n" + "".join(f"- {escape(item)}\n" for item in items)
+    return f"\n---\n\n{head}\n\n{about}\n\n" + "".join(f"- {item}\n" for item in items)
 
 
 def _json(entry: Entry) -> dict[str, Any]:

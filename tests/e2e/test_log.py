@@ -94,10 +94,7 @@ def test_people_read_the_same(folder_place: Place) -> None:
             f"    registered {receipt['time']} by {URL}"
         ),
     ]
-    assert (
-        f"{ADA}, commit {first[:12]}\n    not registered by itself: a later change came first\n\n2 entries\n"
-        in done.out
-    )
+    assert f"{ADA}, commit {first[:12]}\n    not registered: a later change took its place\n\n2 entries\n" in done.out
 
 
 def test_a_new_version_stands_beside_the_one_before_it(folder_place: Place) -> None:
@@ -198,6 +195,8 @@ def test_a_descriptor_that_cannot_be_read_is_said_and_stops_nothing(folder_place
     assert [entry["unreadable"] for entry in (mended, broken, first)] == [True, True, False]
     assert first["fields"] != []
     assert folder_place.run("log").out.count("    A side cannot be read; ") == 2
+    page = folder_place.run("log", "--format", "markdown").out
+    assert page.count("- A side cannot be read; `registry validate`") == 2
 
 
 def test_only_what_is_asked_for_is_read(folder_place: Place) -> None:
