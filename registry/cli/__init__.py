@@ -28,6 +28,7 @@ COMMANDS = {  # each with the first sentence of its help, so that nothing is imp
     "status": "Show drift and backlog.",
     "pin": "Write `sha256` and `size` of remote files.",
     "serve": "Answer the registration API and show the catalog.",
+    "token": "Make a token for the endpoint.",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -20,6 +21,7 @@ from registry.server.files import Fetch
 from registry.server.problems import ProblemError, invalid, pointer, redacted, render_problem
 from registry.server.records import OlderGenerationError, Records, RecordsError
 from registry.storage import Storage
+from registry.tokens import Token, keep
 from registry.wire import API
 
 __all__ = ["Fetch", "make_app"]
@@ -28,14 +30,21 @@ _LOG = logging.getLogger(__name__)
 
 
 def make_app(
-    *, records: Records, storage: Storage, policy: Policy, token: str | None, fetch: Fetch | None = None
+    *,
+    records: Records,
+    storage: Storage,
+    policy: Policy,
+    token: str | None,
+    tokens: Sequence[Token] = (),
+    fetch: Fetch | None = None,
 ) -> FastAPI:
-    """The endpoint over these records and this storage; without a token it is to be served on loopback only.
+    """The endpoint over these records and this storage; without tokens it is to be served on loopback only.
 
-    Without `fetch`, files that are not in storage yet are not registered.
+    `token` is one more for writing, in clear. Without `fetch`, files that are not in storage yet are not registered.
     """
+    known = (*tokens, keep(token, "write", "REGISTRY_TOKEN")) if token is not None else tuple(tokens)
     app = _App(title="Model registry", version=__version__, docs_url=None, redoc_url=None)
-    app.state.endpoint = Endpoint(records, storage, policy, Access(token, policy.public_reads), fetch)
+    app.state.endpoint = Endpoint(records, storage, policy, Access(known, policy.public_reads), fetch)
     app.include_router(_health)
     app.include_router(routes.router, prefix=API)
     app.include_router(catalog.router)
