@@ -60,6 +60,7 @@ HOMES: dict[str, frozenset[str]] = {
     "packaging": frozenset({"checks/licenses"}),
     # types of what strangers send: the descriptor, and what the endpoint takes; the others catch what they raise
     "pydantic": frozenset({"descriptor", "schema", "snapshot", "pinning", "server"}),
+    "prometheus_client": frozenset({"server/metrics"}),
     "pydantic_core": frozenset({"descriptor", "schema"}),
     "requests": frozenset({"web"}),
     "rich": frozenset({"report", "cli/watching"}),

@@ -59,22 +59,11 @@ def cli(*, verbose: bool) -> None:
     sources or lock, so running again may help; 130 interrupted.
     """
     if verbose:
-        _log_to_stderr()
+        import logging
 
+        from registry.cli.logs import log_text
 
-def _log_to_stderr() -> None:
-    """Show what is logged on the way; libraries put whole URLs into it."""
-    import logging
-
-    from registry.web import redact
-
-    class Redacted(logging.Formatter):
-        def format(self, record: logging.LogRecord) -> str:
-            return redact(super().format(record))
-
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Redacted("%(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+        log_text(logging.INFO)
 
 
 def main() -> None:

@@ -214,7 +214,13 @@ def embedded(repository: Repository, settings: Settings, storage: Storage, token
 
 @contextmanager
 def open_server(
-    repository: Repository, settings: Settings, storage: Storage, token: str | None, tokens: Sequence[Token] = ()
+    repository: Repository,
+    settings: Settings,
+    storage: Storage,
+    token: str | None,
+    tokens: Sequence[Token] = (),
+    *,
+    rate: float | None = None,
 ) -> Iterator[FastAPI]:
     """The endpoint's application on the settings' database, open for the time of the block."""
     from registry.copying import Copier, Remote, Wanted
@@ -231,7 +237,13 @@ def open_server(
     records, copier = Records(database_url(repository, settings)), Copier(storage)
     with closing(records), closing(sources), closing(copier):
         yield make_app(
-            records=records, storage=storage, policy=settings.policy, token=token, tokens=tokens, fetch=fetch
+            records=records,
+            storage=storage,
+            policy=settings.policy,
+            token=token,
+            tokens=tokens,
+            fetch=fetch,
+            rate=rate,
         )
 
 

@@ -36,7 +36,7 @@ class Access:
             return
         token = self.token_of(authorization)
         if token is None:
-            raise _unauthorized(authorization)
+            raise unauthorized(authorization)
         if token.scope != "write":
             challenge = f'{SCHEME}, error="insufficient_scope", scope="write"'
             detail = "the token is for reading alone: use one with the scope `write`"
@@ -50,11 +50,12 @@ class Access:
         if self.token_of(authorization):
             return True
         if not self.public_reads:
-            raise _unauthorized(authorization)
+            raise unauthorized(authorization)
         return False
 
 
-def _unauthorized(authorization: str | None) -> ProblemError:
+def unauthorized(authorization: str | None) -> ProblemError:
+    """401 that says whether a token was sent."""
     if authorization is None:
         detail, challenge = "a token is needed: send `Authorization: Bearer …`", SCHEME
     else:

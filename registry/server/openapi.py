@@ -146,6 +146,8 @@ _ERRORS = {
     415: "The body is not declared as JSON.",
     416: "The range begins behind the end of the file.",
     422: "Findings: what is wrong with the request, all at once.",
+    429: "More requests than one caller may send; try again after `Retry-After` seconds.",
+    500: "A mistake of the endpoint; its log says more, under the `X-Request-ID` of the answer.",
     503: "Storage or database does not answer; try again.",
 }
 READS = (401, 403, 503)

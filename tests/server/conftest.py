@@ -99,13 +99,20 @@ class Start:
         tokens: Sequence[Token] = (),
         fetch: Fetch | None = None,
         storage: Storage | None = None,
+        rate: float | None = None,
     ) -> Running:
         """One more endpoint over the same folder and database."""
         database = self._folder / "db" / "records.db"
         storage = storage or Folder(self._folder / "storage")
         records = self._stack.enter_context(closing(Records(f"sqlite:///{database}")))
         app = make_app(
-            records=records, storage=storage, policy=policy or Policy(), token=token, tokens=tokens, fetch=fetch
+            records=records,
+            storage=storage,
+            policy=policy or Policy(),
+            token=token,
+            tokens=tokens,
+            fetch=fetch,
+            rate=rate,
         )
         return Running(self._stack.enter_context(serve_embedded(app)), storage, database, token)
 

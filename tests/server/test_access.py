@@ -80,7 +80,7 @@ def test_without_a_token_everything_is_open_under_a_loopback_name_only(start: St
     for host in (f"localhost:{port}", f"[::1]:{port}", "127.0.0.1"):
         assert anonymous(running, "GET", "model/shut/1.0", Host=host).status_code == 200
         assert "WWW-Authenticate" not in anonymous(running, "GET", "model/none/1.0", Host=host).headers
-    for host in ("rebound.example.com", "10.0.0.1", "[", "localhost.example.com"):
+    for host in ("rebound.example.com", "10.0.0.1", "localhost.example.com"):
         for method in ("GET", *WRITES):
             answer = anonymous(running, method, "model/shut/1.0", Host=host)
             assert answer.status_code == 403

@@ -93,7 +93,7 @@ def test_the_openapi_document_describes_every_call_and_its_errors(endpoint: Runn
     version = "/api/v1.0/model/{name}/{version}"
     below = {version, f"{version}/status", f"{version}/index", f"{version}/files/{{target}}"}
     assert document["openapi"].startswith("3.1")
-    assert document["paths"].keys() == below | {"/api/v1.0/models", "/healthz", "/readyz"}
+    assert document["paths"].keys() == below | {"/api/v1.0/models", "/healthz", "/readyz", "/metrics"}
     assert document["paths"][version].keys() == {"put", "get", "patch", "delete"}
     statuses = document["paths"][version]["put"]["responses"].keys()
     assert {"200", "201", "400", "401", "409", "412", "413", "415", "422"} <= statuses
