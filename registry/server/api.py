@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
@@ -51,7 +52,9 @@ def make_app(
     """
     known = (*tokens, keep(token, "write", "REGISTRY_TOKEN")) if token is not None else tuple(tokens)
     access = Access(known, policy.public_reads)
-    app = _App(title="Model registry", version=__version__, docs_url=None, redoc_url=None)
+    app = _App(
+        title="Model registry", version=__version__, docs_url=None, redoc_url=None, generate_unique_id_function=_name_of
+    )
     app.state.endpoint = Endpoint(records, storage, policy, access, fetch)
     app.state.metrics = Metrics(Counts(records))
     app.state.pace = Pace(rate) if rate else None
@@ -68,6 +71,11 @@ _ERRORS: tuple[type[Exception], ...] = (
     *(ProblemError, HTTPException, RequestValidationError),
     *(StorageError, RecordsError, OlderGenerationError, Exception),
 )
+
+
+def _name_of(route: APIRoute) -> str:
+    """What a call is named in the document, and so in clients that are made from it."""
+    return route.name
 
 
 class _App(FastAPI):

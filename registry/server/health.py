@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from registry.server import metrics, openapi
+from registry.server import examples, metrics, openapi
 from registry.server.access import unauthorized
 from registry.server.endpoint import Here, Private
 from registry.server.problems import ProblemError
@@ -13,13 +13,13 @@ from registry.server.problems import ProblemError
 router = APIRouter(tags=["health"])
 
 
-@router.get("/healthz")
+@router.get("/healthz", responses={200: openapi.answer("It does.", openapi.Health)})
 async def is_alive() -> Response:
     """Whether the process answers."""
     return JSONResponse({"status": "ok"})
 
 
-@router.get("/readyz", responses=openapi.problems(503))
+@router.get("/readyz", responses={200: openapi.answer("They do.", openapi.Readiness), **openapi.problems(503)})
 def is_ready(request: Request, here: Here) -> Response:
     """Whether database and storage answer, and which instance this is."""
     if request.app.state.is_leaving:
@@ -29,7 +29,14 @@ def is_ready(request: Request, here: Here) -> Response:
     return JSONResponse({"status": "ok", "instance": here.records.instance, "generation": here.records.generation()})
 
 
-@router.get("/metrics", responses=openapi.problems(401, 403))
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses={
+        200: openapi.content("The measures.", "text/plain", example=examples.MEASURES),
+        **openapi.problems(401, 403),
+    },
+)
 def show_metrics(request: Request, private: Private) -> Response:
     """Measures for Prometheus; where there are tokens, for their holders alone."""
     if not private:

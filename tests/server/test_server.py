@@ -112,7 +112,7 @@ def test_the_example_of_the_document_is_a_valid_body(endpoint: Running) -> None:
     document = endpoint.call("GET", "/openapi.json").json()
     operation = document["paths"]["/api/v1.0/model/{name}/{version}"]["put"]
     example = operation["requestBody"]["content"]["application/json"]["example"]
-    endpoint.store("example/1.0")
+    endpoint.store("example/1.0", {target: FILES.get(target, b"weights") for target in example["model_files"]})
     urls = {target: endpoint.file_url("example/1.0", target) for target in example["model_files"]}
     answer = endpoint.call("PUT", "model/example/1.0", json={**example, "model_files": urls})
     assert answer.status_code == 201, answer.text
