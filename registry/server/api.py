@@ -59,8 +59,8 @@ def make_app(
     app.state.metrics = Metrics(Counts(records))
     app.state.pace = Pace(rate) if rate else None
     app.state.is_leaving = False
-    app.include_router(health.router)
     app.include_router(routes.router, prefix=API)
+    app.include_router(health.router)
     app.include_router(catalog.router)
     for error in _ERRORS:
         app.add_exception_handler(error, _answer)
