@@ -35,6 +35,8 @@ class Credentials:
     """What the environment holds and no output may show."""
 
     token: str | None = field(default=None, repr=False)  # of the endpoint
+    tokens: str = field(default="", repr=False)  # what an endpoint keeps of those that it takes: digests
+    tokens_file: str = ""  # path of a file with the same
     storage_key: str | None = field(default=None, repr=False)
     storage_sas: str | None = field(default=None, repr=False)
     federation: Federation | None = None
@@ -238,6 +240,8 @@ def _credentials(environment: Mapping[str, str]) -> Credentials:
     matches = [(value, _SAS.fullmatch(key), _PASSWORD.fullmatch(key)) for key, value in environment.items() if value]
     return Credentials(
         token=_token(environment.get("REGISTRY_TOKEN")),
+        tokens=environment.get("REGISTRY_TOKENS", ""),
+        tokens_file=environment.get("REGISTRY_TOKENS_FILE", ""),
         storage_key=environment.get("AZURE_STORAGE_KEY") or None,
         storage_sas=environment.get("AZURE_STORAGE_SAS_TOKEN") or None,
         federation=_federation(environment),

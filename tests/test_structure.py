@@ -21,7 +21,7 @@ MAX_LINES = 300
 FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
     (floor, frozenset(parts.split()))
     for floor, parts in (
-        ("words", "digests errors lines leaks hiding rules finding policy parallel addresses limiter"),
+        ("words", "digests errors lines leaks hiding rules finding policy parallel addresses limiter tokens"),
         ("names and forms", "identity spelling languages nodes yaml12 tables tree wire descriptor schema history"),
         (
             "rules: pure functions",
@@ -47,7 +47,7 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
 # The second door knows nothing of git, of the settings and of the stories beside copying.
 SERVER_MAY_IMPORT = frozenset(
     {"errors", "finding", "policy", "rules", "identity", "wire", "descriptor", "nodes", "snapshot", "checks"}
-    | {"web", "sources", "storage", "copying"}
+    | {"web", "sources", "storage", "copying", "tokens"}
 )
 
 # Each outside library, and the one part of the package that knows it.
@@ -64,6 +64,7 @@ HOMES: dict[str, frozenset[str]] = {
     "packaging": frozenset({"checks/licenses"}),
     # types of what strangers send: the descriptor, and what the endpoint takes; the others catch what they raise
     "pydantic": frozenset({"descriptor", "schema", "snapshot", "pinning", "server"}),
+    "prometheus_client": frozenset({"server/metrics"}),
     "pydantic_core": frozenset({"descriptor", "schema"}),
     "requests": frozenset({"web"}),
     "rich": frozenset({"report", "cli/watching"}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from registry.settings import Settings
     from registry.standing import Standing, Where
     from registry.storage import Blob, Storage
+    from registry.tokens import Token
 
 SETTINGS_FILE = "pyproject.toml"
 _EMBEDDED = "embedded"
@@ -212,7 +213,15 @@ def embedded(repository: Repository, settings: Settings, storage: Storage, token
 
 
 @contextmanager
-def open_server(repository: Repository, settings: Settings, storage: Storage, token: str | None) -> Iterator[FastAPI]:
+def open_server(
+    repository: Repository,
+    settings: Settings,
+    storage: Storage,
+    token: str | None,
+    tokens: Sequence[Token] = (),
+    *,
+    rate: float | None = None,
+) -> Iterator[FastAPI]:
     """The endpoint's application on the settings' database, open for the time of the block."""
     from registry.copying import Copier, Remote, Wanted
     from registry.server.api import make_app
@@ -227,7 +236,15 @@ def open_server(repository: Repository, settings: Settings, storage: Storage, to
 
     records, copier = Records(database_url(repository, settings)), Copier(storage)
     with closing(records), closing(sources), closing(copier):
-        yield make_app(records=records, storage=storage, policy=settings.policy, token=token, fetch=fetch)
+        yield make_app(
+            records=records,
+            storage=storage,
+            policy=settings.policy,
+            token=token,
+            tokens=tokens,
+            fetch=fetch,
+            rate=rate,
+        )
 
 
 def database_url(repository: Repository, settings: Settings) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from registry.server.embedded import serve_embedded
 from registry.server.records import Records
 from registry.storage import Storage
 from registry.storage.folder import Folder
+from registry.tokens import Token
 from tests.build import FILES, a_descriptor
 
 TIMEOUT = 30
@@ -95,14 +96,24 @@ class Start:
         *,
         policy: Policy | None = None,
         token: str | None = None,
+        tokens: Sequence[Token] = (),
         fetch: Fetch | None = None,
         storage: Storage | None = None,
+        rate: float | None = None,
     ) -> Running:
         """One more endpoint over the same folder and database."""
         database = self._folder / "db" / "records.db"
         storage = storage or Folder(self._folder / "storage")
         records = self._stack.enter_context(closing(Records(f"sqlite:///{database}")))
-        app = make_app(records=records, storage=storage, policy=policy or Policy(), token=token, fetch=fetch)
+        app = make_app(
+            records=records,
+            storage=storage,
+            policy=policy or Policy(),
+            token=token,
+            tokens=tokens,
+            fetch=fetch,
+            rate=rate,
+        )
         return Running(self._stack.enter_context(serve_embedded(app)), storage, database, token)
 
 

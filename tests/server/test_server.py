@@ -93,7 +93,7 @@ def test_the_openapi_document_describes_every_call_and_its_errors(endpoint: Runn
     version = "/api/v1.0/model/{name}/{version}"
     below = {version, f"{version}/status", f"{version}/index", f"{version}/files/{{target}}"}
     assert document["openapi"].startswith("3.1")
-    assert document["paths"].keys() == below | {"/api/v1.0/models", "/healthz", "/readyz"}
+    assert document["paths"].keys() == below | {"/api/v1.0/models", "/healthz", "/readyz", "/metrics"}
     assert document["paths"][version].keys() == {"put", "get", "patch", "delete"}
     statuses = document["paths"][version]["put"]["responses"].keys()
     assert {"200", "201", "400", "401", "409", "412", "413", "415", "422"} <= statuses
@@ -112,7 +112,7 @@ def test_the_example_of_the_document_is_a_valid_body(endpoint: Running) -> None:
     document = endpoint.call("GET", "/openapi.json").json()
     operation = document["paths"]["/api/v1.0/model/{name}/{version}"]["put"]
     example = operation["requestBody"]["content"]["application/json"]["example"]
-    endpoint.store("example/1.0")
+    endpoint.store("example/1.0", {target: FILES.get(target, b"weights") for target in example["model_files"]})
     urls = {target: endpoint.file_url("example/1.0", target) for target in example["model_files"]}
     answer = endpoint.call("PUT", "model/example/1.0", json={**example, "model_files": urls})
     assert answer.status_code == 201, answer.text

@@ -62,6 +62,12 @@ class Records:
         with self._reading() as session:
             return _highest_generation(session)
 
+    def states(self) -> dict[str, int]:
+        """How many versions are in each state."""
+        with self._reading() as session:
+            found = session.execute(select(VersionRow.state, func.count().label("number")).group_by(VersionRow.state))
+            return {row.state: row.number for row in found}
+
     def get(self, model: ModelId) -> Record | None:
         """The record, also of a removed version; None where the name was never taken."""
         with self._reading() as session:
