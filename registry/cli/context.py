@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
@@ -177,8 +176,7 @@ def _where(repository: Repository, settings: Settings, storage: Storage) -> Wher
         return Where(storage.url, settings.endpoint, None)
     from registry.server.instance import read_instance
 
-    file = settings.database.removeprefix("sqlite:///") if settings.database else _database_file(repository)
-    return Where(storage.url, _EMBEDDED, read_instance(Path(file)))
+    return Where(storage.url, _EMBEDDED, read_instance(database_url(repository, settings)))
 
 
 def connector(
@@ -249,11 +247,7 @@ def open_server(
 
 def database_url(repository: Repository, settings: Settings) -> str:
     """Where records live: SQLite in the repository unless REGISTRY_DATABASE says otherwise."""
-    return settings.database or f"sqlite:///{_database_file(repository)}"
-
-
-def _database_file(repository: Repository) -> Path:
-    return repository.root / ".registry" / "registry.db"
+    return settings.database or f"sqlite:///{repository.root / '.registry' / 'registry.db'}"
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from registry.storage import Storage
 from registry.storage.folder import Folder
 from registry.tokens import Token
 from tests.build import FILES, a_descriptor
+from tests.databases import KINDS, Database, NewDatabase, new_database
 
 TIMEOUT = 30
 
@@ -31,7 +32,7 @@ class Running:
 
     url: str
     storage: Storage
-    database: Path
+    database: Database
     token: str | None = None
 
     def call(self, method: str, path: str, **more: Any) -> requests.Response:
@@ -87,8 +88,9 @@ class Running:
 class Start:
     """Starts endpoints that end with the test; by default over a folder of their own."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, database: Database, stack: ExitStack) -> None:
         self._folder = folder
+        self._database = database
         self._stack = stack
 
     def __call__(
@@ -102,9 +104,8 @@ class Start:
         rate: float | None = None,
     ) -> Running:
         """One more endpoint over the same folder and database."""
-        database = self._folder / "db" / "records.db"
         storage = storage or Folder(self._folder / "storage")
-        records = self._stack.enter_context(closing(Records(f"sqlite:///{database}")))
+        records = self._stack.enter_context(closing(Records(self._database.url)))
         app = make_app(
             records=records,
             storage=storage,
@@ -114,21 +115,28 @@ class Start:
             fetch=fetch,
             rate=rate,
         )
-        return Running(self._stack.enter_context(serve_embedded(app)), storage, database, token)
+        return Running(self._stack.enter_context(serve_embedded(app)), storage, self._database, token)
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def new(request: pytest.FixtureRequest) -> NewDatabase:
+    """Makes databases: all that needs one runs over each kind."""
+    return new_database(request.param, request)
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start(tmp_path: Path, new: NewDatabase) -> Iterator[Start]:
     """Starts endpoints for this test alone."""
     with ExitStack() as stack:
-        yield Start(tmp_path, stack)
+        yield Start(tmp_path, new(tmp_path), stack)
 
 
 @pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def endpoint(tmp_path_factory: pytest.TempPathFactory, new: NewDatabase) -> Iterator[Running]:
     """One endpoint without a token for all tests of a module; each test uses names of its own."""
+    folder = tmp_path_factory.mktemp("endpoint")
     with ExitStack() as stack:
-        yield Start(tmp_path_factory.mktemp("endpoint"), stack)()
+        yield Start(folder, new(folder), stack)()
 
 
 def pointers(answer: requests.Response) -> set[str]:

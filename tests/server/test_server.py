@@ -6,7 +6,6 @@ import base64
 import hashlib
 import re
 import socket
-import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -63,8 +62,7 @@ def test_storage_that_does_not_answer_is_503(start: Start, tmp_path: Path, caplo
 
 def test_a_database_that_does_not_answer_is_503(start: Start) -> None:
     running = start()
-    with closing(sqlite3.connect(running.database)) as database:
-        database.execute("DROP TABLE facets")
+    running.database.rows("DROP TABLE facets")
     running.store("no-db/1.0")
     answer = running.call("PUT", "model/no-db/1.0", json=running.body("no-db/1.0"))
     assert answer.status_code == 503
@@ -157,7 +155,7 @@ def test_the_catalogs_policy_lets_nothing_run_and_knows_its_style(endpoint: Runn
 def test_the_catalog_is_paged(start: Start) -> None:
     running = start()
     running.register("paged/0")
-    with closing(Records(f"sqlite:///{running.database}")) as records:
+    with closing(Records(running.database.url)) as records:
         record = records.get(ModelId("paged", "0"))
         assert record is not None
         for number in range(1, 101):
