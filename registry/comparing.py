@@ -33,13 +33,14 @@ class _Pair(NamedTuple):
 
 
 def load_changes(repository: Repository, models: str, base: str, head: str) -> list[Change]:
-    """What differs for a reader of the models between two commits."""
-    return compare(repository, load_sides(repository, models, base, head))
+    """What differs for a reader of the models between two commits, with the texts that are shown line by line."""
+    sides = load_sides(repository, models, base, head, repository.difference(base, head, models))
+    return add_texts(repository, sides, compare(repository, sides))
 
 
-def load_sides(repository: Repository, models: str, base: str, head: str) -> Sides:
-    """The versions that differ between two commits, and what came before each new one; nothing else is read."""
-    touched = frozenset(repository.difference(base, head, models))
+def load_sides(repository: Repository, models: str, base: str, head: str, versions: Iterable[ModelId]) -> Sides:
+    """Versions that differ between two commits, and what came before each new one; nothing else is read."""
+    touched = frozenset(versions)
     before = repository.snapshot(base, models, touched)
     after = repository.snapshot(head, models, touched)
     new = {model: version for model, version in after.versions.items() if model not in before.versions}
@@ -51,9 +52,14 @@ def load_sides(repository: Repository, models: str, base: str, head: str) -> Sid
 
 
 def compare(repository: Repository, sides: Sides) -> list[Change]:
-    """What differs, with the texts that are shown line by line."""
-    digests = _digests(repository, sides)
-    changes = [c for c in make_diff(sides.base, sides.head, digests) if c.model in sides.touched]
+    """What differs, in fields and files."""
+    changes = make_diff(sides.base, sides.head, _digests(repository, sides))
+    return [change for change in changes if change.model in sides.touched]
+
+
+def add_texts(repository: Repository, sides: Sides, changes: Iterable[Change]) -> list[Change]:
+    """The same changes with the texts that are shown line by line."""
+    changes = list(changes)
     pairs = {change.model: list(_pairs(repository, change, sides)) for change in changes}
     before = _read(repository, (pair.before for found in pairs.values() for pair in found))
     after = _read(repository, (pair.after for found in pairs.values() for pair in found))
@@ -81,7 +87,7 @@ def _digests(repository: Repository, sides: Sides) -> dict[str, str]:
 def _pairs(repository: Repository, change: Change, sides: Sides) -> Iterator[_Pair]:
     before, after = _before(change, sides), sides.head.versions.get(change.model)
     if change.unreadable:
-        known = change.model if before is not None and before.id == change.model else None
+        known = change.model if change.model in sides.base.versions else None
         yield _Pair(
             DESCRIPTOR,
             _descriptor(repository, sides.commits[0], known, sides.base.models),
@@ -96,7 +102,8 @@ def _pairs(repository: Repository, change: Change, sides: Sides) -> Iterator[_Pa
 def _before(change: Change, sides: Sides) -> Version | None:
     if change.compared_with is None:
         return None
-    return sides.base.versions.get(change.model) or sides.head.versions.get(change.compared_with)
+    places = (sides.base.versions.get(change.model), sides.head.versions.get(change.compared_with))
+    return next((version for version in places if version and version.descriptor), None)
 
 
 def _index_page(version: Version | None) -> tuple[str, TreeFile] | None:

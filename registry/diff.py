@@ -157,12 +157,17 @@ class _Look(NamedTuple):
     former: Mapping[ModelId, ModelId | None]
     digests: Mapping[str, str]
 
+    def former_version(self, model: ModelId) -> Version:
+        """What a new version is compared with: as the head has it, or where that cannot be read, as the base had it."""
+        found = self.head.versions[model]
+        return found if found.descriptor else self.base.versions.get(model, found)
+
 
 def _change(model: ModelId, look: _Look) -> Change | None:
     before, after = look.base.versions.get(model), look.head.versions.get(model)
     if before is None and after is not None:
         other = look.former[model]
-        return _compared(look.head.versions[other] if other else None, after, other, look.digests)
+        return _compared(look.former_version(other) if other else None, after, other, look.digests)
     if after is None:
         return Change(model, "removed", model)
     return _compared(before, after, model, look.digests)

@@ -6,12 +6,16 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from typing import NamedTuple
 
-from registry.identity import ModelId, model_of
+from registry.identity import ModelId, model_of, version_at
 
 _PULL_REQUEST = re.compile(r"Merge pull request #(\d{1,9}) from |.*\(#(\d{1,9})\)$")
+_TREE = "040000"  # git's mode of a folder
 
-
-LOG = "%x01%H%n%P%n%an <%ae>%n%cn <%ce>%n%cI%n%s"  # no name and no subject holds a line feed
+_FORM = ("-z", "--format=%x01%H%n%P%n%an <%ae>%n%cn <%ce>%n%cI%n%s")  # no name and no subject holds a line feed
+_FIRST = ("--full-history", "--no-renames", "--diff-merges=first-parent")
+# What git log is asked for: all commits with the names of files, and the main line with the ids of folders.
+ALL = (*_FORM, *_FIRST, "--sparse", "--topo-order", "--name-only")
+MAIN_LINE = (*_FORM, *_FIRST, "--first-parent", "--raw", "-r", "-t", "--no-abbrev")
 
 
 class Commit(NamedTuple):
@@ -32,6 +36,13 @@ class Logged(NamedTuple):
     paths: Collection[str]
 
 
+class Step(NamedTuple):
+    """A commit of the main line with git's ids of the versions' folders that it changed, before and after."""
+
+    commit: Commit
+    trees: Mapping[ModelId, tuple[str | None, str | None]]  # None: no folder
+
+
 class Origin(NamedTuple):
     """Where the present form of a version comes from."""
 
@@ -41,7 +52,7 @@ class Origin(NamedTuple):
 
 
 def parse_log(pieces: Iterable[str]) -> Iterator[Logged]:
-    """What git prints for LOG with the names of files, between NULs."""
+    """What git prints for ALL, between NULs."""
     made: Commit | None = None
     paths: list[str] = []
     for piece in pieces:
@@ -50,10 +61,35 @@ def parse_log(pieces: Iterable[str]) -> Iterator[Logged]:
             continue
         if made:
             yield Logged(made, paths)
-        oid, parents, *rest = piece[1:].split("\n", 5)
-        made, paths = Commit(oid, tuple(parents.split()), *rest), []
+        made, paths = _parse_commit(piece), []
     if made:
         yield Logged(made, paths)
+
+
+def parse_steps(pieces: Iterable[str], models: str) -> Iterator[Step]:
+    """What git prints for MAIN_LINE, between NULs."""
+    made: Commit | None = None
+    trees: dict[ModelId, tuple[str | None, str | None]] = {}
+    pieces = iter(pieces)
+    for piece in pieces:
+        if piece.startswith("\x01"):
+            if made:
+                yield Step(made, trees)
+            made, trees = _parse_commit(piece), {}
+            continue
+        old_mode, new_mode, old, new, _ = piece.lstrip("\n:").split()
+        model = version_at(next(pieces), models)
+        if model and _TREE in (old_mode, new_mode):
+            trees[model] = (old if old_mode == _TREE else None, new if new_mode == _TREE else None)
+    if made:
+        yield Step(made, trees)
+
+
+def _parse_commit(piece: str) -> Commit:
+    """Bytes of a name that are no UTF-8 become U+FFFD: bodies, receipts and reports are UTF-8."""
+    text = piece[1:].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    oid, parents, *rest = text.split("\n", 5)
+    return Commit(oid, tuple(parents.split()), *rest)
 
 
 def find_origins(
@@ -84,6 +120,11 @@ def find_origins(
         rest = {model: _origin(brought.get(model, head), brought.get(model), merged) for model in wanted}
         found = rest | found
     return found
+
+
+def origin_of(commit: Commit) -> Origin:
+    """The origin of what a commit of the main line changed that is no merge."""
+    return _origin(commit, None, {})
 
 
 def _origin(change: Commit, merge: Commit | None, merged: Mapping[str, int]) -> Origin:

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from registry.finding import Place
 
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,126}[a-z0-9])?")
-_VERSION = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.+_-]{0,62}[A-Za-z0-9])?")
+NAME_PATTERN = r"[a-z0-9][a-z0-9._-]{0,126}[a-z0-9]"
+VERSION_PATTERN = r"[A-Za-z0-9](?:[A-Za-z0-9.+_-]{0,62}[A-Za-z0-9])?"
+_NAME, _VERSION = re.compile(NAME_PATTERN), re.compile(VERSION_PATTERN)
 _RESERVED_VERSIONS = frozenset({"status", "index", "latest", "files"})  # paths of the API under a model
 _WINDOWS_DEVICE = re.compile(r"(?i)(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$)(?:\..*)?")
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"
@@ -41,7 +42,7 @@ def parse_model_id(text: str) -> ModelId | None:
 
 def name_problem(name: str) -> str | None:
     """What is wrong with a model's name; None if nothing."""
-    if not _NAME.fullmatch(name) or len(name) < 2:
+    if not _NAME.fullmatch(name):
         return "has 2 to 128 of `a-z 0-9 . _ -`, and starts and ends with a letter or digit"
     if ".." in name or name == "clone":
         return "holds no `..` and is not `clone`"

@@ -193,6 +193,7 @@ _FORMS = (
     _token("an access key of AWS", "AKIA ASIA", r"(?:AKIA|ASIA)[A-Z0-9]{16}"),
     _token("a Slack token", "xox", r"xox[abeoprs]-[A-Za-z0-9-]{10,}"),
     _token("a PyPI token", "pypi-", r"pypi-(?:AgE[A-Za-z0-9_-]{10,}|[A-Za-z0-9_-]{85,})"),
+    _token("a token of the endpoint", "rgt_", r"rgt_[0-9a-f]{64}"),
     _token("an npm token", "npm_", r"npm_[A-Za-z0-9]{36}"),
     _token("a Google API key", "AIza", r"AIza[A-Za-z0-9_-]{35}"),
     _token("an API key", "sk-", r"sk-(?:(?:proj|svcacct|admin|ant)-[A-Za-z0-9_-]{32,}|[A-Za-z0-9]{40,})"),

@@ -14,7 +14,7 @@ from git import GitCommandError, InvalidGitRepositoryError, NoSuchPathError, Rep
 
 from registry.digests import Digest, digest_of
 from registry.errors import RepositoryError
-from registry.history import LOG, Logged, parse_log
+from registry.history import ALL, MAIN_LINE, Logged, Step, parse_log, parse_steps
 from registry.identity import ModelId, Unit, folder_of, model_of, name_problem, parse_model_id, unit_of, version_at
 from registry.objects import CHUNK, Objects, lacking
 from registry.tree import SUBMODULE, SYMLINK, TreeFile, is_read
@@ -34,15 +34,13 @@ class Repository:
         try:
             self._repo = Repo(start, search_parent_directories=True)
         except (InvalidGitRepositoryError, NoSuchPathError) as error:
-            raise RepositoryError(
-                f"{start} is in no git repository", hint="go to a models repository, or git init"
-            ) from error
+            hint = "go to a models repository, or git init"
+            raise RepositoryError(f"{start} is in no git repository", hint=hint) from error
         # Also a tree can hold what looks like a bare repository, with settings that let git run commands.
         is_gits_own = start.resolve().is_relative_to(Path(self._repo.git_dir).resolve())
         if is_gits_own or self._repo.working_tree_dir is None:
-            raise RepositoryError(
-                f"{start} is a bare repository or git's own folder", hint="run the command in a clone"
-            )
+            hint = "run the command in a clone"
+            raise RepositoryError(f"{start} is a bare repository or git's own folder", hint=hint)
         self.root = Path(self._repo.working_tree_dir)
         self._repo.git.update_environment(LC_ALL="C", GIT_OPTIONAL_LOCKS="0", GIT_LITERAL_PATHSPECS="1")
         self.objects = Objects(lambda: self._repo.git.cat_file("--batch", istream=PIPE, as_process=True))
@@ -67,8 +65,16 @@ class Repository:
 
     def log(self, commit: str, models: str) -> Iterator[Logged]:
         """All commits that lead to this one, children first, with what each changed under `models`; read as needed."""
-        shape = ("--full-history", "--sparse", "--topo-order", "--diff-merges=first-parent", "--no-renames")
-        return parse_log(self._lines("log", *shape, "--name-only", "-z", f"--format={LOG}", commit, "--", models))
+        return parse_log(self._lines("log", *ALL, commit, "--", models))
+
+    def main_line(self, commit: str, models: str, path: str, *options: str) -> Iterator[Step]:
+        """The commits of the main line that changed versions under `path`, the newest first; read as needed."""
+        return parse_steps(self._lines("log", *MAIN_LINE, *options, commit, "--", path), models)
+
+    @property
+    def is_shallow(self) -> bool:
+        """Whether the history begins with a commit that has parents elsewhere."""
+        return self._git("rev_parse", "--is-shallow-repository") == "true"
 
     def tree_id(self, commit: str, path: str) -> str | None:
         """Git's id of the folder at `path`; None where there is none."""
@@ -79,9 +85,8 @@ class Repository:
 
     def is_ancestor(self, old: str, new: str) -> bool:
         """Whether `new` is `old` or follows it."""
-        status, _, _ = self._repo.git.merge_base(
-            "--is-ancestor", old, new, with_extended_output=True, with_exceptions=False
-        )
+        how = {"with_extended_output": True, "with_exceptions": False}
+        status, _, _ = self._repo.git.merge_base("--is-ancestor", old, new, **how)
         return bool(status == 0)
 
     def merge_base(self, one: str, other: str) -> str:
@@ -145,10 +150,7 @@ class Repository:
         names = {model.name for model in of}
         if len(names) > _MAX_PATHS or any(map(name_problem, names)):
             return set(self.names(commit, models))
-        paths = [
-            f"{models}/",
-            *(f"{models}/{name}/" for name in names),
-        ]  # git lists no deeper
+        paths = [f"{models}/", *(f"{models}/{name}/" for name in names)]  # git lists no deeper
         listing = self._git("ls_tree", "-d", "-z", "--name-only", commit, "--", *paths)
         found = (path.removeprefix(f"{models}/").partition("/") for path in listing.split("\0") if path)
         return {ModelId(name, version) for name, _, version in found}
@@ -230,7 +232,7 @@ class Repository:
     def _lines(self, command: str, *arguments: str) -> Iterator[str]:
         """What a git command prints, piece by piece between NULs: a listing may be long."""
         process, rest = getattr(self._repo.git, command)(*arguments, as_process=True), b""
-        while chunk := process.stdout.read(CHUNK):
+        while chunk := process.stdout.read1(CHUNK):
             *lines, rest = (rest + chunk).split(b"\0")
             yield from (line.decode("utf-8", "surrogateescape") for line in lines)
         try:
@@ -261,9 +263,8 @@ class Repository:
 
     def _working(self, paths: list[str]) -> list[str]:
         """What is tracked under these paths, and what is untracked but not ignored."""
-        listed = (
-            self._git("ls_files", "-z", "--cached", "--others", "--exclude-standard", "--", *paths) if paths else ""
-        )
+        options = ("-z", "--cached", "--others", "--exclude-standard")
+        listed = self._git("ls_files", *options, "--", *paths) if paths else ""
         return sorted(set(filter(None, listed.split("\x00"))))
 
     def _working_file(self, path: str) -> TreeFile | None:

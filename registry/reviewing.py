@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from registry.comparing import Sides, compare, load_sides
+from registry.comparing import Sides, add_texts, compare, load_sides
 from registry.desired import load_requests
 from registry.finding import Finding, Severity, weigh
-from registry.identity import ModelId, model_of
+from registry.identity import ModelId, model_of, version_order
 from registry.judging import Scope, judge
 from registry.owners import PLACES, OwnersOf, parse_owners
 from registry.plan import Item, Observed, decide
@@ -26,7 +26,7 @@ def load_review(
     """The change from one commit to another, judged by `policy`; `settings` are the findings about the settings."""
     verdict = judge(repository, Scope(models, base, head), policy)
     findings = weigh([*verdict.findings, *settings], policy.severity)
-    sides = load_sides(repository, models, base, head)
+    sides = load_sides(repository, models, base, head, repository.difference(base, head, models))
     owners = parse_owners(next(filter(None, (repository.text(base, place) for place in PLACES)), None))
     others = [path for path in sorted(repository.changed(base, head, ".")) if not path.startswith(f"{models}/")]
     return Review(
@@ -34,7 +34,7 @@ def load_review(
         head=head,
         findings=findings,
         judged=verdict.judged,
-        changes=compare(repository, sides),
+        changes=add_texts(repository, sides, compare(repository, sides)),
         items=list(_items(repository, sides, findings)),
         unchecked=tuple(_unchecked(sides)),
         owned=tuple(_owned(owners, findings, others)),
@@ -50,7 +50,7 @@ def _items(repository: Repository, sides: Sides, findings: Iterable[Finding]) ->
     before = load_requests(repository, sides.base.versions.values())
     valid = [v for m, v in sides.head.versions.items() if m in sides.touched and not _has_errors(by_model.get(m, ()))]
     after = load_requests(repository, valid)
-    for model in sorted(sides.touched):
+    for model in sorted(sides.touched, key=lambda one: (one.name, version_order(one.version))):
         found = by_model.get(model, [])
         observed = _observed(sides.base.versions.get(model), before.get(model), found)
         item = decide(sides.head.versions.get(model), after.get(model), observed, found, model)

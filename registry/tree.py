@@ -6,6 +6,11 @@ from typing import NamedTuple
 
 DESCRIPTOR = "model.yaml"
 SYMLINK, SUBMODULE = "120000", "160000"
+# Git's id of a tree without anything, by the length of its ids: of sha1 and of sha256.
+NO_TREE = {
+    40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+}
 MAX_BYTES = 256 * 1024  # of a descriptor
 _POINTER_BYTES = 1024  # a Git LFS pointer is smaller than this: git-lfs(7)
 

@@ -27,8 +27,10 @@ COMMANDS = {  # each with the first sentence of its help, so that nothing is imp
     "plan": "Show what reconcile would do, and do nothing.",
     "reconcile": "Make storage and endpoint equal to a commit.",
     "status": "Show drift and backlog.",
+    "log": "Show who changed what, when, and how it was registered.",
     "pin": "Write `sha256` and `size` of remote files.",
     "serve": "Answer the registration API and show the catalog.",
+    "token": "Make a token for the endpoint.",
 }
 
 
@@ -59,22 +61,11 @@ def cli(*, verbose: bool) -> None:
     sources or lock, so running again may help; 130 interrupted.
     """
     if verbose:
-        _log_to_stderr()
+        import logging
 
+        from registry.cli.logs import log_text
 
-def _log_to_stderr() -> None:
-    """Show what is logged on the way; libraries put whole URLs into it."""
-    import logging
-
-    from registry.web import redact
-
-    class Redacted(logging.Formatter):
-        def format(self, record: logging.LogRecord) -> str:
-            return redact(super().format(record))
-
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Redacted("%(message)s"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler])
+        log_text(logging.INFO)
 
 
 def main() -> None:

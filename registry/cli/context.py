@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from registry.settings import Settings
     from registry.standing import Standing, Where
     from registry.storage import Blob, Storage
+    from registry.tokens import Token
 
 SETTINGS_FILE = "pyproject.toml"
 _EMBEDDED = "embedded"
@@ -176,8 +176,7 @@ def _where(repository: Repository, settings: Settings, storage: Storage) -> Wher
         return Where(storage.url, settings.endpoint, None)
     from registry.server.instance import read_instance
 
-    file = settings.database.removeprefix("sqlite:///") if settings.database else _database_file(repository)
-    return Where(storage.url, _EMBEDDED, read_instance(Path(file)))
+    return Where(storage.url, _EMBEDDED, read_instance(database_url(repository, settings)))
 
 
 def connector(
@@ -212,7 +211,15 @@ def embedded(repository: Repository, settings: Settings, storage: Storage, token
 
 
 @contextmanager
-def open_server(repository: Repository, settings: Settings, storage: Storage, token: str | None) -> Iterator[FastAPI]:
+def open_server(
+    repository: Repository,
+    settings: Settings,
+    storage: Storage,
+    token: str | None,
+    tokens: Sequence[Token] = (),
+    *,
+    rate: float | None = None,
+) -> Iterator[FastAPI]:
     """The endpoint's application on the settings' database, open for the time of the block."""
     from registry.copying import Copier, Remote, Wanted
     from registry.server.api import make_app
@@ -227,16 +234,20 @@ def open_server(repository: Repository, settings: Settings, storage: Storage, to
 
     records, copier = Records(database_url(repository, settings)), Copier(storage)
     with closing(records), closing(sources), closing(copier):
-        yield make_app(records=records, storage=storage, policy=settings.policy, token=token, fetch=fetch)
+        yield make_app(
+            records=records,
+            storage=storage,
+            policy=settings.policy,
+            token=token,
+            tokens=tokens,
+            fetch=fetch,
+            rate=rate,
+        )
 
 
 def database_url(repository: Repository, settings: Settings) -> str:
     """Where records live: SQLite in the repository unless REGISTRY_DATABASE says otherwise."""
-    return settings.database or f"sqlite:///{_database_file(repository)}"
-
-
-def _database_file(repository: Repository) -> Path:
-    return repository.root / ".registry" / "registry.db"
+    return settings.database or f"sqlite:///{repository.root / '.registry' / 'registry.db'}"
 
 
 @contextmanager

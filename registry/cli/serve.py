@@ -2,30 +2,100 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from registry.errors import SettingsError
+
+if TYPE_CHECKING:
+    from registry.settings import Credentials
+    from registry.tokens import Token
+
+_FORMS = ("text", "json")
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, metavar="N", help="The port.")
-def serve(host: str, port: int) -> int:
+@click.option(
+    "--rate",
+    type=click.IntRange(0),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="Requests a second that one token, or one address without, may send; 0 for as many as it likes.",
+)
+@click.option(
+    "--drain",
+    type=click.IntRange(0, 600),
+    default=0,
+    show_default=True,
+    metavar="S",
+    help="Seconds to go on after a signal while /readyz says 503, so that a load balancer sees it.",
+)
+@click.option(
+    "--grace",
+    type=click.IntRange(1, 3600),
+    default=30,
+    show_default=True,
+    metavar="S",
+    help="Seconds that requests in flight then have to end in.",
+)
+@click.option(
+    "--log", type=click.Choice(_FORMS), help="How to log to stderr.  [default: text on a terminal, else json]"
+)
+def serve(host: str, port: int, rate: int, drain: int, grace: int, log: str | None) -> int:
     """Answer the registration API and show the catalog.
 
-    Without REGISTRY_TOKEN it listens on loopback only, and reads and writes need no token.
+    Without a token (REGISTRY_TOKENS, REGISTRY_TOKENS_FILE or REGISTRY_TOKEN) it listens on loopback only, and reads
+    and writes need none.
     """
     from registry.cli.context import LOOPBACK, open_server, open_storage, server_extra, settings_at
     from registry.repository import Repository
 
     repository = Repository.here()
     settings = settings_at(repository, None)
-    token = settings.credentials.token
-    if token is None and host not in LOOPBACK:
-        raise SettingsError(f"without a token the endpoint does not listen on {host}", hint="set REGISTRY_TOKEN")
+    token, tokens = settings.credentials.token, kept_tokens(settings.credentials)
+    if not token and not tokens and host not in LOOPBACK:
+        hint = "make one with `registry token NAME --scope write`, and put its second line into REGISTRY_TOKENS"
+        raise SettingsError(f"without a token the endpoint does not listen on {host}", hint=hint)
     with server_extra():
         from registry.server.embedded import serve as run_server
-    with open_storage(repository, settings) as storage, open_server(repository, settings, storage, token) as app:
-        click.echo(f"the catalog is at http://{host}:{port}/, the API at http://{host}:{port}/api/v1.0", err=True)
-        run_server(app, host=host, port=port)
+    _start_log(is_json=log == "json" or (log is None and not sys.stderr.isatty()))
+    with (
+        open_storage(repository, settings) as storage,
+        open_server(repository, settings, storage, token, tokens, rate=rate) as app,
+    ):
+        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        click.echo(f"the catalog is at {url}/, the API at {url}/api/v1.0", err=True)
+        run_server(app, host=host, port=port, drain=drain, grace=grace)
     return 0
+
+
+def kept_tokens(credentials: Credentials) -> tuple[Token, ...]:
+    """What the endpoint keeps of the tokens that it takes; raises SettingsError."""
+    from registry.tokens import parse_tokens
+
+    tokens = parse_tokens(credentials.tokens, "REGISTRY_TOKENS") if credentials.tokens else ()
+    if not credentials.tokens_file:
+        return tokens
+    try:
+        text = Path(credentials.tokens_file).read_text("utf-8")
+    except (OSError, UnicodeError) as error:
+        message = f"the file of REGISTRY_TOKENS_FILE cannot be read: {error}"
+        raise SettingsError(message, hint="see its name and its rights") from error
+    return (*tokens, *parse_tokens(text, "the file of REGISTRY_TOKENS_FILE"))
+
+
+def _start_log(*, is_json: bool) -> None:
+    import logging
+
+    from registry.cli.logs import log_json, log_text
+
+    if is_json:
+        log_json()
+    else:
+        log_text(logging.WARNING)

@@ -14,7 +14,7 @@ ROOM = 40_000  # characters of Markdown: the rest of a page of 60,000 is for fin
 _FEW = 5  # entries up to which each stands open
 _LEVELS = ((8, 12), (40, 80))  # rows, and lines of a text, that an entry shows at most: in short, and in full
 _LONGEST_PART, _LONGEST_ROW, _LONGEST_LINE = 300, 600, 200  # characters
-_MARKS = {"out": ("[-", "-]"), "in": ("{+", "+}")}
+_MARKS = {"out": ("[-", "-]"), "in": ("{+", "+}"), "gone": ("-", ""), "new": ("+", "")}
 _TAGS = {"out": "del", "in": "ins"}
 _NOTHING = "nothing changed for a reader of the models"
 
@@ -46,19 +46,25 @@ def render_entries(changes: Sequence[Change], room: int = ROOM) -> str:
     return "\n".join(_blocks([make_entry(change) for change in changes], room))
 
 
+def title(entry: Entry) -> str:
+    """Which version, and what happened to it."""
+    return f"{printable(entry.model)}: {printable(entry.title)}"
+
+
 def _text(entry: Entry) -> Iterator[str]:
-    yield f"{printable(entry.model)}: {printable(entry.title)}"
-    yield from (f"    {line}".rstrip() for line in _text_lines(entry))
+    yield title(entry)
+    yield from (f"    {line}".rstrip() for line in details(entry))
 
 
-def _text_lines(entry: Entry) -> Iterator[str]:
+def details(entry: Entry) -> Iterator[str]:
+    """What changed, in a line each."""
     if entry.note:
         yield entry.note
     yield from (f"! {printable(alert)}" for alert in entry.alerts)
     for row in entry.fields:
         yield f"{printable(row.label)}: {''.join(map(_text_part, row.parts))}"
     for row in entry.files:
-        yield f"{row.sign} {printable(row.label)} ({''.join(map(_text_part, row.parts))})"
+        yield f"{row.kind} {printable(row.label)} ({''.join(map(_text_part, row.parts))})"
     for name, lines in entry.texts:
         yield f"{printable(name)}:"
         yield from (f"  {line.sign} {printable(line.text)}" for line in lines)
@@ -104,7 +110,7 @@ def _block(entry: Entry, rows: int, lines: int, *, is_open: bool) -> str:
     parts = [f"<details{' open' if is_open else ''}>{head}\n"]
     parts += [f"> **!** {escape(shortened(alert, _LONGEST_ROW))}\n" for alert in entry.alerts]
     parts += [f"{entry.note}\n"] if entry.note else []
-    parts += _table("| field | before → after |\n|---|---|\n", entry.fields, rows, _field)
+    parts += _table(_field_headings(entry.fields), entry.fields, rows, _field)
     parts += _table("| | file | |\n|---|---|---|\n", entry.files, rows, _file)
     for name, text in entry.texts:
         parts += [f"{code(shortened(name, _LONGEST_PART))}\n", fenced("\n".join(_diff(text, lines)), "diff")]
@@ -118,13 +124,17 @@ def _table(heading: str, rows: Sequence[Row], most: int, render: Callable[[Row],
     return [heading + "".join(map(render, rows[:most])) + rest]
 
 
+def _field_headings(rows: Sequence[Row]) -> str:
+    is_new = all(part.kind == "after" for row in rows for part in row.parts)
+    return f"| field | {'value' if is_new else 'before → after'} |\n|---|---|\n"
+
+
 def _field(row: Row) -> str:
     return f"| {code(shortened(row.label, _LONGEST_PART))} | {_parts(row.parts)} |\n"
 
 
 def _file(row: Row) -> str:
-    sign = escape(row.sign)
-    return f"| {sign} | {code(shortened(row.label, _LONGEST_PART))} | {_parts(row.parts)} |\n"
+    return f"| {row.kind} | {code(shortened(row.label, _LONGEST_PART))} | {_parts(row.parts)} |\n"
 
 
 def _parts(parts: Iterable[Part]) -> str:
@@ -141,6 +151,8 @@ def _parts(parts: Iterable[Part]) -> str:
 def _part(kind: str, text: str) -> str:
     if kind in ("before", "after"):
         return code(text)
+    if kind in ("gone", "new"):
+        return f"{'&#43;' if kind == 'new' else '&#45;'} {code(text)}"
     tag = _TAGS.get(kind)
     return f"<{tag}>{escape(text)}</{tag}>" if tag else escape(text) if kind == "same" else text
 

@@ -26,7 +26,7 @@ def verdict(review: Review) -> str:
     """`ok` or `failed`, and the totals, in one line."""
     if not review.judged and not review.findings and not review.changes:
         return "ok: no version changes"
-    return text.verdict(review.findings, review.judged)
+    return text.verdict(review.findings, max(review.judged, len(review.changes)))  # a folder that is gone is not judged
 
 
 def render_text(review: Review, lines: Lines = NO_LINES) -> str:

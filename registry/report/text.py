@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from registry.finding import Finding, Severity
 from registry.report.quote import NO_LINES, Lines, render_quote
-from registry.report.words import count, measured, printable, size, value
+from registry.report.words import count, measured, printable, size
 from registry.rules import RETRYABLE
 
 if TYPE_CHECKING:
-    from registry.diff import Change, FieldChange, FileChange
     from registry.outcome import Outcomes, Result
     from registry.plan import Plan
 
@@ -30,18 +29,6 @@ def render_findings(findings: Sequence[Finding], judged: int, lines: Lines = NO_
 def render_details(findings: Sequence[Finding], lines: Lines = NO_LINES) -> str:
     """Each finding, without verdict and next step."""
     return "\n".join("\n".join(_finding(finding, lines)) + "\n" for finding in findings)
-
-
-def render_changes(changes: Sequence[Change]) -> str:
-    """What changed for a reader of the models."""
-    if not changes:
-        return "nothing changed for a reader of the models\n"
-    kinds = Counter(change.kind for change in changes)
-    counted = ", ".join(f"{kinds[kind]} {kind}" for kind in ("added", "changed", "removed") if kinds[kind])
-    lines = [f"{count(len(changes), 'version')} differ{'s' if len(changes) == 1 else ''}: {counted}"]
-    for change in changes:
-        lines += ["", *_change(change)]
-    return _joined(lines)
 
 
 def render_plan(plan: Plan, quoted: Lines = NO_LINES) -> str:
@@ -106,39 +93,6 @@ def _finding(finding: Finding, lines: Lines) -> list[str]:
     place = f"{printable(finding.path)}:{finding.line}:{finding.column}"
     details = [printable(finding.message), *render_quote(finding, lines)]
     return [f"{place}: {finding.severity}: {finding.rule}", *(f"    {line}" for line in details)]
-
-
-def _change(change: Change) -> list[str]:
-    compared = (
-        f", compared with {printable(str(change.compared_with))}"
-        if change.compared_with not in (None, change.model)
-        else ""
-    )
-    lines = [f"{change.kind} {printable(str(change.model))}{compared}"]
-    if change.unreadable:
-        return [*lines, "    a side cannot be read; `registry validate` says why"]
-    lines += [f"    {_field(field)}" for field in change.fields]
-    return [*lines, *(f"    {_file(file)}" for file in change.files)]
-
-
-def _field(change: FieldChange) -> str:
-    if isinstance(change.before, list) and isinstance(change.after, list):
-        added = [f"+{printable(str(item))}" for item in change.after if item not in change.before]
-        taken = [f"-{printable(str(item))}" for item in change.before if item not in change.after]
-        if added or taken:
-            return f"{printable(change.field)}: {' '.join([*added, *taken])}"
-    ratio = _ratio(change.before, change.after) if change.field.endswith("num_params") else ""
-    return f"{printable(change.field)}: {value(change.before)} → {value(change.after)}{ratio}"
-
-
-def _ratio(before: Any, after: Any) -> str:
-    return f" (×{after / before:.3g})" if isinstance(before, int) and isinstance(after, int) and before else ""
-
-
-def _file(change: FileChange) -> str:
-    sign = {"added": "+", "removed": "-", "changed": "~"}[change.kind]
-    sizes = [size(side.get("size")) for side in (change.before, change.after) if side is not None]
-    return f"{sign} {printable(change.target)} ({' → '.join(sizes)})"
 
 
 def _registered(result: Result, commit: str) -> tuple[str, ...]:

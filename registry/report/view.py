@@ -14,13 +14,14 @@ from registry.report.words import count, differing, number, size, value
 _ALIKE = 0.5  # of two texts that are shown word by word; below it each is easier to read whole
 _CONTEXT = 2  # lines around a change
 _WORD = re.compile(r"\s+|\w+|[^\w\s]")
-_SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": "→", "moved": "→"}
 
-Kind = Literal["plain", "same", "before", "after", "out", "in"]
+Kind = Literal["plain", "same", "before", "after", "out", "in", "gone", "new"]
 
 
 class Part(NamedTuple):
-    """A piece of a line: our words, a value before or after, or words that went or came in a text that stayed."""
+    """A piece of a line: our words, a value before or after, words that went out of a text that stayed or came into it,
+    or an element of a list that is gone or new.
+    """
 
     kind: Kind
     text: str
@@ -31,7 +32,7 @@ class Row(NamedTuple):
 
     label: str
     parts: tuple[Part, ...]
-    sign: str = ""  # of a file: + - ~ →
+    kind: str = ""  # of a file: added, changed, …
 
 
 class Line(NamedTuple):
@@ -157,8 +158,8 @@ def _ratio(of: float) -> str:
 
 def _elements(before: Sequence[Any], after: Sequence[Any]) -> Iterator[Part]:
     """What a list lost and got; nothing where only the order differs."""
-    changes = [Part("out", str(item)) for item in before if item not in after]
-    changes += [Part("in", str(item)) for item in after if item not in before]
+    changes = [Part("gone", str(item)) for item in before if item not in after]
+    changes += [Part("new", str(item)) for item in after if item not in before]
     for index, part in enumerate(changes):
         if index:
             yield Part("plain", " ")
@@ -196,7 +197,7 @@ def _file(change: FileChange) -> Row:
         parts = tuple(_arrow(*differing(size, int(sizes[0] or 0), int(sizes[1] or 0))))
     else:
         parts = (Part("plain", " → ".join(size(one) for one in sizes)),)
-    return Row(change.target, tuple(parts), _SIGNS[change.kind])
+    return Row(change.target, tuple(parts), change.kind)
 
 
 def lines_of(text: TextChange) -> Iterator[Line]:

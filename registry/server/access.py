@@ -4,60 +4,58 @@ from __future__ import annotations
 
 import ipaddress
 import secrets
-from dataclasses import dataclass, field
-from hashlib import sha256
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from registry.errors import SettingsError
 from registry.server.problems import ProblemError
+from registry.tokens import Token, digest_of
 
 SCHEME = 'Bearer realm="registry"'
 
 
 @dataclass(frozen=True)
 class Access:
-    """One token for everything, and reads of public versions without it where the policy opens them."""
+    """Tokens for reading and for writing, and reads of public versions without one where the policy opens them."""
 
-    token: str | None = field(repr=False)
+    tokens: tuple[Token, ...] = ()
     public_reads: bool = False
 
-    def __post_init__(self) -> None:
-        if self.token is not None and not self.token.strip():
-            raise SettingsError(
-                "the endpoint's token is empty", hint="set REGISTRY_TOKEN to a long random text, or unset it"
-            )
+    def token_of(self, authorization: str | None) -> Token | None:
+        """The token that a header carries, if it is one of ours; the time that takes tells nothing of it."""
+        scheme, _, given = (authorization or "").partition(" ")
+        digest = digest_of(given)
+        found = None
+        for token in self.tokens:  # each is compared, whichever it is
+            found = token if secrets.compare_digest(digest, token.digest) else found
+        return found if scheme.lower() == "bearer" else None
 
     def may_write(self, authorization: str | None, host: str) -> None:
         """Raises ProblemError where this request may not change anything."""
-        if self.token is None:
+        if not self.tokens:
             _must_be_local(host)
-        elif not self._is_valid(authorization):
-            raise _unauthorized(authorization)
+            return
+        token = self.token_of(authorization)
+        if token is None:
+            raise unauthorized(authorization)
+        if token.scope != "write":
+            challenge = f'{SCHEME}, error="insufficient_scope", scope="write"'
+            detail = "the token is for reading alone: use one with the scope `write`"
+            raise ProblemError(403, detail, headers={"WWW-Authenticate": challenge})
 
     def sees_private(self, authorization: str | None, host: str) -> bool:
         """Whether private versions are shown too; raises ProblemError where nothing is shown at all."""
-        if self.token is None:
+        if not self.tokens:
             _must_be_local(host)
             return True
-        if self._is_valid(authorization):
+        if self.token_of(authorization):
             return True
         if not self.public_reads:
-            raise _unauthorized(authorization)
+            raise unauthorized(authorization)
         return False
 
-    def _is_valid(self, authorization: str | None) -> bool:
-        scheme, _, given = (authorization or "").partition(" ")
-        expected = self.token or ""
-        # Digests have one length, so that the time tells nothing of the token's.
-        same = secrets.compare_digest(_digest(given.strip()), _digest(expected.strip()))
-        return same and scheme.lower() == "bearer"
 
-
-def _digest(text: str) -> bytes:
-    return sha256(text.encode(errors="surrogatepass")).digest()
-
-
-def _unauthorized(authorization: str | None) -> ProblemError:
+def unauthorized(authorization: str | None) -> ProblemError:
+    """401 that says whether a token was sent."""
     if authorization is None:
         detail, challenge = "a token is needed: send `Authorization: Bearer …`", SCHEME
     else:
@@ -69,7 +67,8 @@ def _must_be_local(host: str) -> None:
     """Without a token only loopback is served; a page elsewhere must not reach it under a name of its own."""
     if not _is_loopback(host):
         detail = (
-            "this endpoint has no token, so it answers only under a loopback name such as 127.0.0.1. Set REGISTRY_TOKEN"
+            "this endpoint has no token, so it answers only under a loopback name such as 127.0.0.1."
+            " Make one with `registry token`"
         )
         raise ProblemError(403, detail, headers={"WWW-Authenticate": SCHEME})
 

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp
 
 from registry import __version__
 from registry.errors import StorageError
 from registry.policy import Policy
-from registry.server import catalog, openapi, routes
+from registry.server import catalog, health, openapi, routes
 from registry.server.access import Access
-from registry.server.endpoint import Endpoint, Here
+from registry.server.counts import Counts
+from registry.server.endpoint import Endpoint
+from registry.server.entrance import Entrance
 from registry.server.files import Fetch
+from registry.server.metrics import Metrics
+from registry.server.pace import Pace
 from registry.server.problems import ProblemError, invalid, pointer, redacted, render_problem
 from registry.server.records import OlderGenerationError, Records, RecordsError
 from registry.storage import Storage
+from registry.tokens import Token, keep
 from registry.wire import API
 
 __all__ = ["Fetch", "make_app"]
@@ -28,16 +36,31 @@ _LOG = logging.getLogger(__name__)
 
 
 def make_app(
-    *, records: Records, storage: Storage, policy: Policy, token: str | None, fetch: Fetch | None = None
+    *,
+    records: Records,
+    storage: Storage,
+    policy: Policy,
+    token: str | None,
+    tokens: Sequence[Token] = (),
+    fetch: Fetch | None = None,
+    rate: float | None = None,
 ) -> FastAPI:
-    """The endpoint over these records and this storage; without a token it is to be served on loopback only.
+    """The endpoint over these records and this storage; without tokens it is to be served on loopback only.
 
-    Without `fetch`, files that are not in storage yet are not registered.
+    `token` is one more for writing, in clear. Without `fetch`, files that are not in storage yet are not registered.
+    `rate` is how many requests a second one token or address may send; None: as many as it likes.
     """
-    app = _App(title="Model registry", version=__version__, docs_url=None, redoc_url=None)
-    app.state.endpoint = Endpoint(records, storage, policy, Access(token, policy.public_reads), fetch)
-    app.include_router(_health)
+    known = (*tokens, keep(token, "write", "REGISTRY_TOKEN")) if token is not None else tuple(tokens)
+    access = Access(known, policy.public_reads)
+    app = _App(
+        title="Model registry", version=__version__, docs_url=None, redoc_url=None, generate_unique_id_function=_name_of
+    )
+    app.state.endpoint = Endpoint(records, storage, policy, access, fetch)
+    app.state.metrics = Metrics(Counts(records))
+    app.state.pace = Pace(rate) if rate else None
+    app.state.is_leaving = False
     app.include_router(routes.router, prefix=API)
+    app.include_router(health.router)
     app.include_router(catalog.router)
     for error in _ERRORS:
         app.add_exception_handler(error, _answer)
@@ -50,6 +73,11 @@ _ERRORS: tuple[type[Exception], ...] = (
 )
 
 
+def _name_of(route: APIRoute) -> str:
+    """What a call is named in the document, and so in clients that are made from it."""
+    return route.name
+
+
 class _App(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The document, complete with what the routes cannot say."""
@@ -57,22 +85,10 @@ class _App(FastAPI):
             openapi.complete(super().openapi())
         return super().openapi()
 
-
-_health = APIRouter(tags=["health"])
-
-
-@_health.get("/healthz")
-async def is_alive() -> Response:
-    """Whether the process answers."""
-    return JSONResponse({"status": "ok"})
-
-
-@_health.get("/readyz", responses=openapi.problems(503))
-def is_ready(here: Here) -> Response:
-    """Whether database and storage answer, and which instance this is."""
-    here.records.check()
-    here.storage.stat(".registry/state.json")
-    return JSONResponse({"status": "ok", "instance": here.records.instance, "generation": here.records.generation()})
+    def build_middleware_stack(self) -> ASGIApp:
+        """All of it behind the entrance, so that what is answered after a mistake has its headers, too."""
+        endpoint: Endpoint = self.state.endpoint
+        return Entrance(super().build_middleware_stack(), endpoint.access, self.state.metrics, self.state.pace)
 
 
 async def _answer(request: Request, error: Exception) -> Response:

@@ -16,6 +16,8 @@ from registry.wire import blob_path, page_files
 
 _PICTURES = {f".{kind}": f"image/{kind}" for kind in ("png", "jpeg", "gif", "webp")} | {".jpg": "image/jpeg"}
 _LINK_HOURS = 1  # a reader who is redirected follows at once
+_BYTES = "application/octet-stream"
+MEDIA_TYPES = (_BYTES, *sorted(set(_PICTURES.values())))  # that files are sent as
 MAX_PAGE = 1024 * 1024  # bytes of an index page that the catalog shows
 
 
@@ -73,5 +75,5 @@ def _kind(target: str) -> dict[str, str]:
     """Pictures are shown; everything else is only ever saved, so that no file of a model runs in a browser."""
     name = PurePosixPath(target).name
     picture = _PICTURES.get(PurePosixPath(name).suffix.lower())
-    kind = {"Content-Type": picture or "application/octet-stream", "X-Content-Type-Options": "nosniff"}
+    kind = {"Content-Type": picture or _BYTES, "X-Content-Type-Options": "nosniff"}
     return kind if picture else {**kind, "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}"}

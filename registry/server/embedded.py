@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -32,21 +34,43 @@ def serve_embedded(app: FastAPI) -> Iterator[str]:
             thread.join()
 
 
-def serve(app: FastAPI, *, host: str, port: int) -> None:
-    """Serve in the foreground until interrupted; UsageError when the address cannot be had."""
+def serve(app: FastAPI, *, host: str, port: int, drain: float = 0.0, grace: int = _GRACE) -> None:
+    """Serve in the foreground until a signal comes; UsageError when the address cannot be had.
+
+    For `drain` seconds it then goes on, but says that it is not ready; what is in flight after that has `grace`
+    seconds. A second signal ends both.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family)
     except OSError as error:
         raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another `--port`") from error
     with closing(listener):
-        try:
-            _server(app).run([listener])
-        except KeyboardInterrupt:
-            return  # the ordinary end of a server in the foreground
+        _server(app, drain, grace).run([listener])
 
 
-def _server(app: FastAPI) -> uvicorn.Server:
+class _Server(uvicorn.Server):
+    """Tells its app that it will leave, before it does; a signal is an ordinary end, and is not raised again."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, drain: float) -> None:
+        super().__init__(config)
+        self._app, self._drain = app, drain
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - what a signal calls
+        """Begin to leave; the second time, leave."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Leave, after others have had the time to see it."""
+        self._app.state.is_leaving = True
+        deadline = time.monotonic() + self._drain
+        while time.monotonic() < deadline and not self.force_exit:
+            await asyncio.sleep(0.05)
+        await super().shutdown(sockets)
+
+
+def _server(app: FastAPI, drain: float = 0.0, grace: int = _GRACE) -> uvicorn.Server:
     # No log_config: logging belongs to the program that the endpoint is embedded in.
     config = uvicorn.Config(
         app,
@@ -54,9 +78,9 @@ def _server(app: FastAPI) -> uvicorn.Server:
         log_level="warning",
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=_GRACE,
+        timeout_graceful_shutdown=grace,
     )
-    return uvicorn.Server(config)
+    return _Server(config, app, drain)
 
 
 def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:

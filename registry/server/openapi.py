@@ -2,143 +2,51 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from registry.descriptor import Configuration, Content, Lifecycle, Metainfo, Type
+from registry.identity import NAME_PATTERN, VERSION_PATTERN
+from registry.server import examples
 from registry.server.problems import MEDIA_TYPE
+from registry.server.shapes import (
+    Amendment,
+    Health,
+    Problem,
+    Readiness,
+    RegisteredVersion,
+    Registration,
+    Shape,
+    Status,
+    Summary,
+)
+from registry.wire import Json
+
+__all__ = [
+    "AMENDMENT_EXAMPLE", "EXAMPLE", "READS", "Amendment", "Health", "Readiness", "RegisteredVersion", "Registration",
+    "Status", "Summary", "answer", "body", "complete", "content", "problems",
+]  # fmt: skip
+
+EXAMPLE, AMENDMENT_EXAMPLE = examples.REGISTRATION, examples.AMENDMENT
+READS = (401, 403, 503)
 
 _REF = "#/components/schemas/"
+_ALWAYS = (400, 429, 500, 503)  # what each call may answer, whatever it is about
+_ABOUT = """Registers versions of models, and gives them to those who use them.
 
-
-class _Document(BaseModel):
-    model_config = ConfigDict(extra="allow", protected_namespaces=())
-
-
-class ErrorDetail(_Document):
-    """One thing that is wrong."""
-
-    pointer: str | None = Field(None, description="JSON pointer into the body")
-    field: str | None = Field(None, description="dotted path, or a parameter of the URL")
-    detail: str
-    rule: str | None = Field(None, description="`registry explain RULE` tells more")
-
-
-class Problem(_Document):
-    """RFC 9457; `message` and `error_message` repeat `detail`."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    message: str
-    error_message: str
-    errors: list[ErrorDetail] = Field(default_factory=list)
-
-
-class Registration(_Document):
-    """The body of a PUT; further sections are allowed and not kept."""
-
-    configuration: Configuration = Field(alias="model_config")
-    model_files: dict[str, str] = Field(description="target → URL that is read without further authentication")
-    model_metainfo: Metainfo
-    private_packages: list[str] = Field(default_factory=list, description="URLs that are in `model_files` too")
-    provenance: dict[str, Any] = Field(default_factory=dict, description="with `license`, `parent`, `lifecycle` in it")
-
-
-class Amendment(_Document):
-    """A JSON merge patch (RFC 7396) of what a registered version may change."""
-
-    configuration: dict[str, Any] = Field(default_factory=dict, alias="model_config")
-    model_files: dict[str, str | None] = Field(default_factory=dict, description="page files: a URL, or null")
-    model_metainfo: dict[str, Any] = Field(default_factory=dict)
-    provenance: dict[str, Any] = Field(default_factory=dict)
-
-
-class StoredFile(_Document):
-    """One file of a registered version."""
-
-    url: str
-    size: int
-    sha256: str
-
-
-class RegisteredVersion(_Document):
-    """A registered version; passwords are in no answer."""
-
-    name: str
-    version: str
-    configuration: Configuration = Field(alias="model_config")
-    model_files: dict[str, StoredFile]
-    model_metainfo: Metainfo
-    private_packages: list[str]
-    provenance: dict[str, Any]
-    lifecycle: Lifecycle
-    created_time: str
-    last_updated_time: str
-
-
-class Status(_Document):
-    """How far a registration is."""
-
-    state: str
-    message: str
-    start_time: str
-    last_updated_time: str
-
-
-class Summary(_Document):
-    """One line of a list."""
-
-    name: str
-    version: str
-    type: Type
-    description: str
-    private: bool
-    num_params: int
-    trainable: bool
-    license: str | None
-    state: str
-    input_types: list[Content]
-    input_languages: list[str]
-    output_types: list[Content]
-    output_languages: list[str]
-    created_time: str
-    last_updated_time: str
-
-
-EXAMPLE = {
-    "model_config": {
-        "type": "DECODER",
-        "description": "Completes a line of the Zen of Python.",
-        "inference_properties": {"entry_script": "inference.py", "conda_env": "environment.yml"},
-    },
-    "model_files": {
-        "inference.py": "https://account.blob.core.windows.net/uploads/zen/inference.py?sp=r&sig=…",
-        "environment.yml": "https://account.blob.core.windows.net/uploads/zen/environment.yml?sp=r&sig=…",
-        "index.md": "https://account.blob.core.windows.net/uploads/zen/index.md?sp=r&sig=…",
-    },
-    "model_metainfo": {
-        "index_page_file": "index.md",
-        "input_types": ["NATURAL_LANGUAGE"],
-        "input_languages": ["en"],
-        "input_description": "The first words of a line.",
-        "output_types": ["NATURAL_LANGUAGE"],
-        "output_languages": ["en"],
-        "output_description": "The rest of the line.",
-        "num_params": 141056,
-    },
-}
-_DEPRECATED = {"state": "deprecated", "reason": "It was trained on too little."}
-AMENDMENT_EXAMPLE = {"model_config": {"private": False}, "provenance": {"lifecycle": _DEPRECATED}}
-
+Writes, and reads where the settings do not open them, carry `Authorization: Bearer TOKEN`; a token is for `read` or for
+`write`, which holds `read`. Every answer has an `X-Request-ID`: the one of the request, or a new one. What is wrong is
+said as RFC 9457 has it, all of it at once."""
 _ERRORS = {
-    400: "The body is not JSON.",
+    400: "The request is none that HTTP knows, or its body is not JSON.",
     401: "A token is needed, or the one sent is not valid.",
-    403: "Not allowed here.",
+    403: "The token does not allow it; or there are no tokens, and this is no loopback name.",
     404: "Not registered, or not shown to everybody.",
+    408: "The body did not come in time.",
     409: "Registered with other content, or not in the state for this; says which fields.",
     410: "Removed; the name stays taken.",
     412: "A precondition does not hold, or the lock's generation is an older one.",
@@ -146,47 +54,195 @@ _ERRORS = {
     415: "The body is not declared as JSON.",
     416: "The range begins behind the end of the file.",
     422: "Findings: what is wrong with the request, all at once.",
-    503: "Storage or database does not answer; try again.",
+    429: "More requests than one caller may send.",
+    500: "A mistake of the endpoint; its log says more, under the answer's `X-Request-ID`.",
+    503: "Storage or database does not answer, or too many ask at once; try again.",
 }
-READS = (401, 403, 503)
+_TEXT: Json = {"type": "string"}
+_SENT = {  # operation → the headers that it looks at
+    "put_version": ("If-Match", "If-None-Match"),
+    "get_version": ("If-None-Match",),
+    "patch_version": ("If-Match", "If-None-Match"),
+    "delete_version": ("If-Match", "If-None-Match"),
+    "get_index_page": ("If-None-Match",),
+    "get_file": ("If-None-Match", "Range", "If-Range"),
+}
+_SAID: dict[str, tuple[str, ...]] = {  # status → the headers of such an answer
+    "201": ("ETag", "Location"),
+    "202": ("Location",),
+    "206": ("Content-Range",),
+    "304": ("ETag",),
+    "307": ("Location",),
+    "401": ("WWW-Authenticate",),
+    "416": ("Content-Range",),
+    "429": ("Retry-After",),
+}
+_SAID_WITH = {  # operation → the headers of its ordinary answer
+    **dict.fromkeys(("put_version", "get_version", "patch_version", "get_index_page"), ("ETag",)),
+    "get_file": ("ETag", "Accept-Ranges", "Content-Disposition"),
+    "list_versions": ("Link",),
+}
+_HEADERS = {
+    "X-Request-ID": "Under which the log tells of this request.",
+    "ETag": "Strong; for `If-Match` and `If-None-Match`.",
+    "Location": "Where the record, the status or the bytes are.",
+    "Link": 'The next page, with rel="next"; none on the last.',
+    "Accept-Ranges": "`bytes`.",
+    "Content-Disposition": "`attachment`, but for pictures.",
+    "Content-Range": "Which bytes of how many.",
+    "WWW-Authenticate": "`Bearer`, and what is wrong with the token.",
+    "Retry-After": "Seconds.",
+}
+_FOLLOWING = ("get_version", "patch_version", "delete_version", "get_status", "get_index_page")
+_OPEN = frozenset({"is_alive", "is_ready"})  # calls that need no token, ever
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The errors that a route may answer."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": f"{_REF}Problem"}}}
-    return {status: {"description": _ERRORS[status], "content": content} for status in sorted(statuses)}
+    return {status: _problem(status) for status in sorted(statuses)}
 
 
 def answer(description: str, schema: type[BaseModel], *, listed: bool = False) -> dict[str, Any]:
     """An answer with a value of this schema, or a list of them."""
-    reference: dict[str, Any] = {"$ref": f"{_REF}{schema.__name__}"}
-    content = {"schema": {"type": "array", "items": reference} if listed else reference}
-    return {"description": description, "content": {"application/json": content}}
+    reference: Json = {"$ref": f"{_REF}{schema.__name__}"}
+    example = examples.ANSWERS[schema.__name__]
+    shown: Json = {"schema": {"type": "array", "items": reference} if listed else reference}
+    shown["example"] = [example] if listed else example
+    return {"description": description, "content": {"application/json": shown}}
+
+
+def content(description: str, *media_types: str, example: str) -> dict[str, Any]:
+    """An answer of text; or of bytes, whose example is text, too."""
+    schema = _TEXT if media_types[0].startswith("text/") else {"type": "string", "format": "binary"}
+    return {
+        "description": description,
+        "content": {kind: {"schema": schema, "example": example} for kind in media_types},
+    }
 
 
 def body(schema: type[BaseModel], media_type: str, example: Any) -> dict[str, Any]:
     """The body that a route reads."""
-    content = {media_type: {"schema": {"$ref": f"{_REF}{schema.__name__}"}, "example": example}}
-    return {"requestBody": {"required": True, "content": content}}
+    shown = {media_type: {"schema": {"$ref": f"{_REF}{schema.__name__}"}, "example": example}}
+    return {"requestBody": {"required": True, "content": shown}}
 
 
-def complete(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with the schemas that the routes refer to, and the way to send a token."""
-    shown = (Problem, Registration, Amendment, RegisteredVersion, Status, Summary)
-    _, schemas = models_json_schema([(model, "validation") for model in shown], ref_template=_REF + "{model}")
+def complete(document: Json) -> Json:
+    """The document with the schemas that the routes refer to, all errors, headers and examples, and how to send a
+    token.
+    """
+    document["info"] |= {"summary": "The registration API.", "description": _ABOUT, "license": {"name": "MIT"}}
     for operation in (operation for path in document["paths"].values() for operation in path.values()):
-        _drop_foreign_errors(operation["responses"])
+        _complete_operation(operation)
     components = document.setdefault("components", {})
     # Ours alone: errors are problems here, never what the framework would answer of itself.
-    components["schemas"] = schemas["$defs"]
-    components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    components["schemas"] = _schemas()
+    components["headers"] = {name: {"description": text, "schema": _TEXT} for name, text in _HEADERS.items()}
+    components["securitySchemes"] = {
+        "token": {"type": "http", "scheme": "bearer", "description": "As `registry token` makes it."}
+    }
     document["security"] = [{"token": []}, {}]
     return document
 
 
-def _drop_foreign_errors(responses: dict[str, Any]) -> None:
+def _complete_operation(operation: Json) -> None:
+    identity, responses = operation["operationId"], operation["responses"]
+    _drop_foreign_errors(responses)
+    for status in _ALWAYS:
+        responses.setdefault(str(status), _problem(status))
+    operation["responses"] = dict(sorted(responses.items()))
+    if identity == "put_version":
+        responses["200"]["links"] = responses["201"]["links"] = _links()
+    for status, response in responses.items():
+        for name in (
+            "X-Request-ID",
+            *_SAID.get(status, ()),
+            *(_SAID_WITH.get(identity, ()) if status == "200" else ()),
+        ):
+            response.setdefault("headers", {})[name] = {"$ref": f"#/components/headers/{name}"}
+    parameters = [*operation.get("parameters", ()), *_headers_of(identity)]
+    for parameter in parameters:
+        _complete_parameter(parameter)
+    if parameters:
+        operation["parameters"] = parameters
+    if identity in _OPEN:
+        operation["security"] = []
+
+
+def _links() -> Json:
+    """What can be asked about a version that was just registered."""
+    of_this = {"name": "$response.body#/name", "version": "$response.body#/version"}
+    return {identity: {"operationId": identity, "parameters": of_this} for identity in _FOLLOWING}
+
+
+def _headers_of(identity: str) -> Iterator[Json]:
+    for name in _SENT.get(identity, ()):
+        yield {"name": name, "in": "header", "required": False, "schema": dict(_TEXT), "description": "As in RFC 9110."}
+
+
+def _complete_parameter(parameter: Json) -> None:
+    name, schema = parameter["name"], parameter["schema"]
+    schema.pop("title", None)
+    if parameter["in"] == "path" and name in ("name", "version"):
+        schema["pattern"] = f"^{NAME_PATTERN if name == 'name' else VERSION_PATTERN}$"
+    parameter["example"] = examples.PARAMETERS[name]
+
+
+def _problem(status: int) -> Json:
+    text = _ERRORS[status]
+    example = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    example |= dict.fromkeys(("detail", "message", "error_message"), text)
+    if status in (409, 422):
+        example["errors"] = examples.ERRORS
+    shown = {"schema": {"$ref": f"{_REF}{Problem.__name__}"}, "example": example}
+    return {"description": text, "content": {MEDIA_TYPE: shown}}
+
+
+def _drop_foreign_errors(responses: Json) -> None:
     """The framework names an error of its own wherever a path has parameters; here that is a problem, or never."""
     foreign = responses.get("422", {}).get("content", {})
     foreign.pop("application/json", None)
     if not foreign:
         responses.pop("422", None)
+
+
+def _schemas() -> Json:
+    """All shapes by name; what is answered has no password, and what is sent has one in clear."""
+    sent = _definitions(Registration, Amendment)
+    shown = _definitions(Problem, RegisteredVersion, Status, Summary, Health, Readiness)
+    registry = shown["DockerRegistry"]
+    registry["required"].remove("password")
+    del registry["properties"]["password"]
+    sent["DockerRegistry"]["properties"]["password"] |= {
+        "description": "The secret itself; it is kept, and is in no answer.",
+        "writeOnly": True,
+    }
+    twins = {name for name in shown if name in sent and _has_registry(name, shown)}
+    return dict(sorted({**_renamed(shown, twins), **sent}.items()))
+
+
+def _definitions(*shapes: type[Shape]) -> Json:
+    found: Json = models_json_schema([(shape, "validation") for shape in shapes], ref_template=_REF + "{model}")[1]
+    for definition in found["$defs"].values():
+        _drop_titles(definition)
+    return dict(found["$defs"])
+
+
+def _drop_titles(definition: Json) -> None:
+    """Titles repeat the keys, and generators of clients take them for names."""
+    for schema in (definition, *definition.get("properties", {}).values()):
+        schema.pop("title", None)
+
+
+def _has_registry(name: str, definitions: Json) -> bool:
+    """Whether a shape holds credentials, at whatever depth."""
+    below = {other for other in definitions if f'"{_REF}{other}"' in json.dumps(definitions[name])}
+    return name == "DockerRegistry" or any(_has_registry(other, definitions) for other in below - {name})
+
+
+def _renamed(definitions: Json, names: set[str]) -> Json:
+    """The definitions with another name for some, wherever it stands."""
+    text = json.dumps({f"Stored{name}" if name in names else name: shape for name, shape in definitions.items()})
+    for name in names:
+        text = text.replace(f'"{_REF}{name}"', f'"{_REF}Stored{name}"')
+    renamed: Json = json.loads(text)
+    return renamed

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from registry.identity import ModelId
-from registry.server import openapi
+from registry.server import examples, openapi
 from registry.server.body import Body, parse_body, parse_json
-from registry.server.content import send_file, send_index_page
+from registry.server.content import MEDIA_TYPES, send_file, send_index_page
 from registry.server.endpoint import Here, Model, Private, Raw, Writes, refuse_removed, to_answer, unknown
 from registry.server.files import Files
 from registry.server.patch import FROZEN, differences, make_amended, to_detail
@@ -125,8 +125,10 @@ def get_status(here: Here, model: Model, private: Private) -> Response:
 
 @router.get(
     f"{_VERSION}/index",
+    response_class=Response,
     responses={
-        200: {"description": "Markdown.", "content": {"text/markdown": {}}},
+        200: openapi.content("The page.", "text/markdown", example=examples.PAGE),
+        304: {"description": "Not changed."},
         **openapi.problems(404, 410, *openapi.READS),
     },
 )
@@ -137,9 +139,11 @@ def get_index_page(request: Request, here: Here, model: Model, private: Private)
 
 @router.get(
     f"{_VERSION}/files/{{target:path}}",
+    response_class=Response,
     responses={
-        200: {"description": "The bytes.", "content": {"application/octet-stream": {}}},
-        206: {"description": "The range that was asked for."},
+        200: openapi.content("The bytes.", *MEDIA_TYPES, example=examples.PAGE),
+        206: openapi.content("The range that was asked for.", *MEDIA_TYPES, example=examples.PAGE),
+        304: {"description": "Not changed."},
         307: {"description": "To a read-only URL that is good for a short time."},
         **openapi.problems(404, 410, 416, *openapi.READS),
     },

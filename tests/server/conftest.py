@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,9 @@ from registry.server.embedded import serve_embedded
 from registry.server.records import Records
 from registry.storage import Storage
 from registry.storage.folder import Folder
+from registry.tokens import Token
 from tests.build import FILES, a_descriptor
+from tests.databases import KINDS, Database, NewDatabase, new_database
 
 TIMEOUT = 30
 
@@ -30,7 +32,7 @@ class Running:
 
     url: str
     storage: Storage
-    database: Path
+    database: Database
     token: str | None = None
 
     def call(self, method: str, path: str, **more: Any) -> requests.Response:
@@ -86,8 +88,9 @@ class Running:
 class Start:
     """Starts endpoints that end with the test; by default over a folder of their own."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, database: Database, stack: ExitStack) -> None:
         self._folder = folder
+        self._database = database
         self._stack = stack
 
     def __call__(
@@ -95,29 +98,45 @@ class Start:
         *,
         policy: Policy | None = None,
         token: str | None = None,
+        tokens: Sequence[Token] = (),
         fetch: Fetch | None = None,
         storage: Storage | None = None,
+        rate: float | None = None,
     ) -> Running:
         """One more endpoint over the same folder and database."""
-        database = self._folder / "db" / "records.db"
         storage = storage or Folder(self._folder / "storage")
-        records = self._stack.enter_context(closing(Records(f"sqlite:///{database}")))
-        app = make_app(records=records, storage=storage, policy=policy or Policy(), token=token, fetch=fetch)
-        return Running(self._stack.enter_context(serve_embedded(app)), storage, database, token)
+        records = self._stack.enter_context(closing(Records(self._database.url)))
+        app = make_app(
+            records=records,
+            storage=storage,
+            policy=policy or Policy(),
+            token=token,
+            tokens=tokens,
+            fetch=fetch,
+            rate=rate,
+        )
+        return Running(self._stack.enter_context(serve_embedded(app)), storage, self._database, token)
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def new(request: pytest.FixtureRequest) -> NewDatabase:
+    """Makes databases: all that needs one runs over each kind."""
+    return new_database(request.param, request)
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start(tmp_path: Path, new: NewDatabase) -> Iterator[Start]:
     """Starts endpoints for this test alone."""
     with ExitStack() as stack:
-        yield Start(tmp_path, stack)
+        yield Start(tmp_path, new(tmp_path), stack)
 
 
 @pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def endpoint(tmp_path_factory: pytest.TempPathFactory, new: NewDatabase) -> Iterator[Running]:
     """One endpoint without a token for all tests of a module; each test uses names of its own."""
+    folder = tmp_path_factory.mktemp("endpoint")
     with ExitStack() as stack:
-        yield Start(tmp_path_factory.mktemp("endpoint"), stack)()
+        yield Start(folder, new(folder), stack)()
 
 
 def pointers(answer: requests.Response) -> set[str]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
@@ -250,19 +248,17 @@ def test_packages_are_named_by_the_url_of_their_file(endpoint: Running) -> None:
 
 def test_a_password_is_kept_apart_and_in_no_answer(start: Start) -> None:
     running = start()
-    inference = {"entry_script": "inference.py", "docker_image": "example.com/i:1", "docker_registry": DOCKER}
+    inference = {"entry_script": "inference.py", "docker_image": "example.com/i:1", "docker_registry": {**DOCKER}}
     answer = running.register("secret/1.0", model_config__inference_properties=inference)
     paths = ("model/secret/1.0", "models", "/models/secret/1.0", "model/secret/1.0/status")
     answers = [answer.text, *(running.call("GET", path).text for path in paths)]
     assert not [text for text in answers if PASSWORD in text]
-    with closing(sqlite3.connect(running.database)) as database:
-        assert database.execute("SELECT password FROM passwords").fetchall() == [(PASSWORD,)]
-        assert PASSWORD not in str(database.execute("SELECT * FROM versions").fetchall())
+    assert running.database.rows("SELECT password FROM passwords") == [(PASSWORD,)]
+    assert PASSWORD not in str(running.database.rows("SELECT * FROM versions"))
     body = running.body("secret/1.0", model_config__inference_properties=inference)
     body["model_config"]["inference_properties"]["docker_registry"]["password"] = "a new one"
     assert running.call("PUT", "model/secret/1.0", json=body).status_code == 200
-    with closing(sqlite3.connect(running.database)) as database:
-        assert database.execute("SELECT password FROM passwords").fetchall() == [("a new one",)]
+    assert running.database.rows("SELECT password FROM passwords") == [("a new one",)]
 
 
 def test_a_password_of_the_wrong_kind_is_not_repeated(endpoint: Running) -> None:

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import re
 import socket
-import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -63,8 +62,7 @@ def test_storage_that_does_not_answer_is_503(start: Start, tmp_path: Path, caplo
 
 def test_a_database_that_does_not_answer_is_503(start: Start) -> None:
     running = start()
-    with closing(sqlite3.connect(running.database)) as database:
-        database.execute("DROP TABLE facets")
+    running.database.rows("DROP TABLE facets")
     running.store("no-db/1.0")
     answer = running.call("PUT", "model/no-db/1.0", json=running.body("no-db/1.0"))
     assert answer.status_code == 503
@@ -93,7 +91,7 @@ def test_the_openapi_document_describes_every_call_and_its_errors(endpoint: Runn
     version = "/api/v1.0/model/{name}/{version}"
     below = {version, f"{version}/status", f"{version}/index", f"{version}/files/{{target}}"}
     assert document["openapi"].startswith("3.1")
-    assert document["paths"].keys() == below | {"/api/v1.0/models", "/healthz", "/readyz"}
+    assert document["paths"].keys() == below | {"/api/v1.0/models", "/healthz", "/readyz", "/metrics"}
     assert document["paths"][version].keys() == {"put", "get", "patch", "delete"}
     statuses = document["paths"][version]["put"]["responses"].keys()
     assert {"200", "201", "400", "401", "409", "412", "413", "415", "422"} <= statuses
@@ -112,7 +110,7 @@ def test_the_example_of_the_document_is_a_valid_body(endpoint: Running) -> None:
     document = endpoint.call("GET", "/openapi.json").json()
     operation = document["paths"]["/api/v1.0/model/{name}/{version}"]["put"]
     example = operation["requestBody"]["content"]["application/json"]["example"]
-    endpoint.store("example/1.0")
+    endpoint.store("example/1.0", {target: FILES.get(target, b"weights") for target in example["model_files"]})
     urls = {target: endpoint.file_url("example/1.0", target) for target in example["model_files"]}
     answer = endpoint.call("PUT", "model/example/1.0", json={**example, "model_files": urls})
     assert answer.status_code == 201, answer.text
@@ -157,7 +155,7 @@ def test_the_catalogs_policy_lets_nothing_run_and_knows_its_style(endpoint: Runn
 def test_the_catalog_is_paged(start: Start) -> None:
     running = start()
     running.register("paged/0")
-    with closing(Records(f"sqlite:///{running.database}")) as records:
+    with closing(Records(running.database.url)) as records:
         record = records.get(ModelId("paged", "0"))
         assert record is not None
         for number in range(1, 101):

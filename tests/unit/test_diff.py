@@ -43,7 +43,8 @@ def test_another_spelling_is_no_change() -> None:
     written = a_version()["model.yaml"]
     respelled = b"# a comment\n" + written.replace(b"type: ENCODER", b"private: true\n  type: 'ENCODER'")
     versions = {"tiny/1.0": a_version()}, {"tiny/1.0": a_version(model__yaml=respelled)}
-    assert make_diff(*map(a_snapshot, versions)) == []
+    before, after = map(a_snapshot, versions)
+    assert make_diff(before, after) == []
 
 
 def test_fields_and_files_that_differ_are_named_in_the_models_terms() -> None:

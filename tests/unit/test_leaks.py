@@ -75,6 +75,7 @@ SECRETS = [
     ("an access key of AWS", f"«ASIA{noise(16, string.ascii_uppercase)}»"),
     ("a Slack token", f"«xoxb-{noise(12, string.digits)}-{noise(24)}»"),
     ("a PyPI token", f"TWINE_PASSWORD=«pypi-AgEIcHlwaS5vcmc{noise(80)}»"),
+    ("a token of the endpoint", f"REGISTRY_TOKEN=«rgt_{noise(64, '0123456789abcdef')}»"),
     ("an npm token", f"//registry.example.com/:_authToken=«npm_{noise(36)}»"),
     ("a Google API key", f"key: «AIza{noise(35)}»"),
     ("an API key", f'client = OpenAI(api_key="«sk-proj-{noise(48)}»")'),

@@ -15,7 +15,7 @@ from registry.finding import Finding, Place, Severity, weigh
 from registry.identity import UNPRINTABLE, ModelId
 from registry.outcome import Outcomes, Result
 from registry.plan import Item, Plan
-from registry.report import github, markdown, text, words
+from registry.report import changes, github, markdown, text, words
 from registry.report import json as report
 
 HOSTILE = [
@@ -71,7 +71,7 @@ def pages(written: str) -> dict[str, str]:
     )
     return {
         "findings": text.render_findings([finding], 1),
-        "changes": text.render_changes([a_change(written)]),
+        "changes": changes.render_text([a_change(written)]),
         "plan": text.render_plan(plan),
         "outcomes": text.render_outcomes(Outcomes("c" * 40, None, results, 0)),
         "github": github.render_findings([finding]),
@@ -137,11 +137,11 @@ def test_json_carries_a_text_unchanged(written: str) -> None:
 
 
 def test_json_has_the_promised_keys() -> None:
-    changes = json.loads(report.render_changes([a_change("x")], "b", "h"))
-    assert set(changes) == {"format", "base", "head", "changes"}
-    assert {"model", "kind", "compared_with", "fields", "files"} <= set(changes["changes"][0])
-    assert set(changes["changes"][0]["fields"][0]) == {"field", "before", "after"}
-    assert {"target", "kind", "before", "after"} <= set(changes["changes"][0]["files"][0])
+    shown = json.loads(report.render_changes([a_change("x")], "b", "h"))
+    assert set(shown) == {"format", "base", "head", "changes"}
+    assert {"model", "kind", "compared_with", "fields", "files"} <= set(shown["changes"][0])
+    assert set(shown["changes"][0]["fields"][0]) == {"field", "before", "after"}
+    assert {"target", "kind", "before", "after"} <= set(shown["changes"][0]["files"][0])
     plan = json.loads(report.render_plan(Plan("c", None, (Item(TINY, "register", "new"),), 2)))
     assert set(plan) == {"format", "commit", "converged", "note", "versions", "counts"}
     assert set(plan["versions"][0]) == {"model", "action", "reason", "files", "bytes", "findings"}
@@ -153,16 +153,16 @@ def test_json_has_the_promised_keys() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "said"), [(9, 18, "9 → 18 (×2)"), (10**6, 2_100_000, "1,000,000 → 2,100,000 (×2.1)")]
+    ("before", "after", "said"), [(9, 18, "9 → 18 (×2)"), (10**6, 2_100_000, "1 M → 2.1 M (×2.1)")]
 )
 def test_a_parameter_count_that_jumps_says_how_far(before: int, after: int, said: str) -> None:
     field = FieldChange("model_metainfo.num_params", before, after)
-    assert f"    model_metainfo.num_params: {said}\n" in text.render_changes([Change(TINY, "changed", TINY, (field,))])
+    assert f"    num_params: {said}\n" in changes.render_text([Change(TINY, "changed", TINY, (field,))])
 
 
 def test_of_a_list_the_elements_that_came_and_went_are_said() -> None:
     field = FieldChange("model_metainfo.input_languages", ["de", "en"], ["en", "fr"])
-    assert "input_languages: +fr -de\n" in text.render_changes([Change(TINY, "changed", TINY, (field,))])
+    assert "input_languages: -de +fr\n" in changes.render_text([Change(TINY, "changed", TINY, (field,))])
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_values_are_shown_as_what_they_are(value: Any, said: str) -> None:
 
 def test_nothing_wrong_is_one_line_and_nothing_to_do_too() -> None:
     assert text.render_findings([], 3) == "ok: 3 versions, nothing wrong\n"
-    assert text.render_changes([]) == "nothing changed for a reader of the models\n"
+    assert changes.render_text([]) == "nothing changed for a reader of the models\n"
     assert text.render_plan(Plan("c" * 40, "c" * 40, (), 3)).endswith("nothing to do\n")
     assert text.render_outcomes(Outcomes("c" * 40, None, (), 3)).startswith("nothing to do: ")
     assert github.render_findings([]) == ""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from registry.server.catalog.document import calls, shapes
 from registry.server.problems import ProblemError, redacted
 from registry.wire import Json
 
@@ -40,6 +42,12 @@ def render_version(record: Json, index_page: str) -> HTMLResponse:
     return _page("version.html", record=record, index_page=index_page)
 
 
+def render_api(document: Json) -> HTMLResponse:
+    """The OpenAPI document for people."""
+    about, version = document["info"]["description"], document["openapi"]
+    return _page("api.html", about=about, version=version, calls=list(calls(document)), shapes=shapes(document))
+
+
 def render_problem_page(error: ProblemError) -> HTMLResponse:
     """What went wrong, for somebody with a browser."""
     page = _page("problem.html", status=error.status, detail=redacted(error.detail))
@@ -62,6 +70,11 @@ def _size(size: int) -> str:
     return f"{amount:.1f} TiB"
 
 
+def _coded(text: str) -> Markup:
+    """The text with what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))  # noqa: S704 - escaped
+
+
 def _make_environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
@@ -71,6 +84,7 @@ def _make_environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["size"] = _size
+    environment.filters["coded"] = _coded
     environment.globals["style"] = Markup(_STYLE)  # noqa: S704 - our own file
     return environment
 

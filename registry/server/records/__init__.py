@@ -1,6 +1,7 @@
 """What is registered: one record for each version, in a database. The only home of sqlalchemy."""
 
-from registry.server.records.database import OlderGenerationError, Records, RecordsError
+from registry.errors import RecordsError
+from registry.server.records.database import OlderGenerationError, Records
 from registry.server.records.record import Draft, Filters, Record
 
 __all__ = ["Draft", "Filters", "OlderGenerationError", "Record", "Records", "RecordsError"]

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from hashlib import sha256
 from itertools import chain
 from typing import Any
 
@@ -14,20 +15,15 @@ from sqlalchemy import ColumnElement, and_, func, select, text, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from registry.errors import RegistryError
+from registry.errors import RecordsError, RegistryError
 from registry.identity import ModelId
+from registry.server.records.engine import make_engine
+from registry.server.records.migrating import migrate
 from registry.server.records.record import Draft, Filters, Record, make_cursor, parse_cursor, sortable
-from registry.server.records.tables import FacetRow, InstanceRow, PasswordRow, VersionRow, make_engine
+from registry.server.records.tables import FacetRow, InstanceRow, PasswordRow, VersionRow
 from registry.wire import Json
 
 Guard = Callable[[Record | None], None]  # sees what is stored inside of the transaction; raises to leave it so
-
-
-class RecordsError(RegistryError):
-    """The database did not do what was asked; running again may help."""
-
-    exit_code = 3
-    retryable = True
 
 
 class OlderGenerationError(RegistryError):
@@ -35,18 +31,27 @@ class OlderGenerationError(RegistryError):
 
 
 class Records:
-    """The records in one database file, which is made where there is none; safe to use from several threads."""
+    """The records in one database, whose tables are brought up to date; safe to use from several threads."""
 
     def __init__(self, url: str, *, wait: float = 30.0) -> None:
         with _translated():
             self._engine = make_engine(url, wait=wait)
         # A writer takes the lock as it begins: one that upgrades later would fail where it can only wait.
         self._writer = self._engine.execution_options(writes=True)
-        with self._writing() as session:
-            VersionRow.metadata.create_all(session.connection())
+        self._is_postgres = self._engine.dialect.name == "postgresql"
+        try:
+            self.instance = self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> str:
+        """Bring the tables up to date; the id that the database was given when it was made."""
+        with self._writing("") as session:
+            migrate(session.connection())
             row = session.get(InstanceRow, 1) or InstanceRow(number=1, token=secrets.token_hex(16))
             session.add(row)
-            self.instance: str = row.token
+            return row.token
 
     def close(self) -> None:
         """Let the database go."""
@@ -62,6 +67,12 @@ class Records:
         with self._reading() as session:
             return _highest_generation(session)
 
+    def states(self) -> dict[str, int]:
+        """How many versions are in each state."""
+        with self._reading() as session:
+            found = session.execute(select(VersionRow.state, func.count().label("number")).group_by(VersionRow.state))
+            return {row.state: row.number for row in found}
+
     def get(self, model: ModelId) -> Record | None:
         """The record, also of a removed version; None where the name was never taken."""
         with self._reading() as session:
@@ -72,7 +83,7 @@ class Records:
 
         `passwords` maps keys of `model_config` to secrets, which no call gives back. Raises OlderGenerationError.
         """
-        with self._writing() as session:
+        with self._writing(str(draft.model)) as session:
             row = session.get(VersionRow, tuple(draft.model))
             guard(_record_of(row))
             _check_generation(session, draft.generation)
@@ -89,7 +100,7 @@ class Records:
 
     def amend(self, draft: Draft, etag: str) -> Record | None:
         """Store the draft in the place of the record with this etag; None where it is not that any more."""
-        with self._writing() as session:
+        with self._writing(str(draft.model)) as session:
             row = session.get(VersionRow, tuple(draft.model))
             if row is None or row.etag != etag:
                 return None
@@ -102,7 +113,7 @@ class Records:
 
     def remove(self, model: ModelId, guard: Guard) -> None:
         """Keep of the version only that it was there; its name stays taken."""
-        with self._writing() as session:
+        with self._writing(str(model)) as session:
             row = session.get(VersionRow, tuple(model))
             guard(_record_of(row))
             if row is not None and row.state != "removed":
@@ -131,8 +142,11 @@ class Records:
             yield session
 
     @contextmanager
-    def _writing(self) -> Iterator[Session]:
+    def _writing(self, what: str) -> Iterator[Session]:
+        """Only one writes to the same thing at once: SQLite has one writer, PostgreSQL a lock for each name."""
         with _translated(), Session(self._writer, expire_on_commit=False) as session, session.begin():
+            if self._is_postgres:
+                session.execute(select(func.pg_advisory_xact_lock(_lock_number(what))))
             yield session
 
 
@@ -142,10 +156,14 @@ def _translated() -> Iterator[None]:
         yield
     except (SQLAlchemyError, sqlite3.Error) as error:  # the driver's own comes up where a connection is opened
         # Its own text tells the statement; the cause tells what happened.
-        hint = "see whether the file is a database; moved away, `registry reconcile --full` makes its records again"
+        hint = "see whether it runs, or is a database; moved away, `registry reconcile --full` makes its records again"
         raise RecordsError(
             f"the database did not answer: {getattr(error, 'orig', None) or error}", hint=hint
         ) from error
+
+
+def _lock_number(what: str) -> int:
+    return int.from_bytes(sha256(f"registry {what}".encode()).digest()[:8], signed=True)
 
 
 def _highest_generation(session: Session) -> int:

@@ -1,15 +1,10 @@
-"""The tables of the records, and how SQLite is opened so that several threads and processes can use them."""
+"""The tables of the records."""
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Connection, Engine, ForeignKeyConstraint, Index, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy import JSON, BigInteger, ForeignKeyConstraint, Index, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -21,6 +16,8 @@ class Table(DeclarativeBase):
         list[str]: JSON,
         dict[str, str]: JSON,
         int: BigInteger,
+        # Sorts byte by byte, as SQLite does.
+        str: String().with_variant(String(collation="C"), "postgresql"),
     }
 
 
@@ -86,31 +83,3 @@ class PasswordRow(Table):
     environment: Mapped[str] = mapped_column(primary_key=True)
     password: Mapped[str]
     __table_args__ = (_of_version(),)
-
-
-def make_engine(url: str, *, wait: float) -> Engine:
-    """An engine over the database file, which only its owner may read; file and folder are made.
-
-    `wait`: seconds that one who writes waits for another.
-    """
-    path = Path(make_url(url).database or "")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    with closing(sqlite3.connect(path, timeout=wait)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")  # kept in the file: readers and a writer do not wait
-    # Parameters hold passwords: they stay out of error messages.
-    engine = create_engine(url, hide_parameters=True)
-    event.listen(engine, "connect", partial(_configure, wait))
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _configure(wait: float, connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
-    connection.execute(f"PRAGMA busy_timeout = {int(wait * 1000)}")
-    connection.execute("PRAGMA foreign_keys = ON")
-
-
-def _begin(connection: Connection) -> None:
-    is_writer = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
