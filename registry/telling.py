@@ -124,4 +124,4 @@ class Teller:
 
 
 def _done(judged: Judged, head: Head) -> str:
-    return f"{judged.verdict}: status {judged.state} on {head.commit[:12]}"
+    return f"{judged.verdict}; status {judged.state} on {head.commit[:12]}"

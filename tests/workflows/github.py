@@ -56,6 +56,7 @@ class GitHub:
     asked: list[Asked] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)  # of the description, by us or by the one who asks
     before: Callable[[Asked], None] = lambda _: None  # is told of each request before it is answered
+    forbidden: str = ""  # what the token may not do: in whose path this stands
     url: str = ""
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1000))
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -141,6 +142,8 @@ class GitHub:
         try:
             if not parts.path.startswith(prefix + "/"):
                 raise Refused(404, "Not Found")
+            if self.forbidden and self.forbidden in asked.path:
+                raise Refused(403, "Resource not accessible by integration")
             with self._lock:
                 status, found = self._route(asked)
         except Refused as refused:
