@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import secrets
 import textwrap
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -125,19 +122,17 @@ def test_what_is_merged_is_registered_and_the_clock_repairs_what_was_lost(forge:
     assert kept.is_file()
 
 
-def test_a_run_by_hand_uses_the_identity_and_fails_for_one_refused_version(
+def test_a_run_by_hand_fails_for_one_refused_version_and_hides_its_secrets(
     forge: Forge, tmp_path: Path, azurite: Azurite
 ) -> None:
     propose(forge, "other/1.0", MISTAKE)
     forge.merge("proposal")
     container = azurite.url("private", f"models-{secrets.token_hex(6)}")
     kept = {"REGISTRY_DATABASE": f"sqlite:///{tmp_path / 'registry.db'}", "AZURE_STORAGE_KEY": azurite.key("private")}
-    variables = {"REGISTRY_STORAGE": container, "AZURE_CLIENT_ID": "client", "AZURE_TENANT_ID": "tenant"}
+    variables = {"REGISTRY_STORAGE": container}
 
-    with identities() as (asked, env):
-        run = forge.run(forge.dispatch(), "reconcile.yml", env=env, secrets=kept, variables=variables)
+    run = forge.run(forge.dispatch(), "reconcile.yml", secrets=kept, variables=variables)
 
-    assert asked == [("/token?v=1&audience=api://AzureADTokenExchange", "bearer request-token")]
     assert run.jobs == {"reconcile": "failure"}, run.log
     assert "1 registered, 1 refused" in run.summary
     assert [secret for secret in kept.values() if secret in run.log + run.summary] == []
@@ -187,29 +182,3 @@ def plant(clone: Path, marker: Path) -> None:
             """
         )
     )
-
-
-@contextmanager
-def identities() -> Iterator[tuple[list[tuple[str, str]], dict[str, str]]]:
-    """GitHub's giver of identities: what it is asked, and the environment that leads to it."""
-    asked: list[tuple[str, str]] = []
-
-    class Giver(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append((self.path, self.headers["Authorization"]))
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b'{"value": "an.assertion.signed"}')
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the name is the library's
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Giver) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            url = f"http://127.0.0.1:{server.server_port}/token?v=1"
-            yield asked, {"ACTIONS_ID_TOKEN_REQUEST_URL": url, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "request-token"}
-        finally:
-            server.shutdown()
-            thread.join()

@@ -4,58 +4,22 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import requests
 
-from registry.policy import Policy
-from registry.server.api import make_app
-from registry.server.embedded import serve_embedded
-from registry.server.records import Records
-from registry.storage import Storage
-from registry.storage.azure import AzureContainer
-from registry.storage.folder import Folder
 from tests.build import a_descriptor, a_version, write
 from tests.command import registry
 from tests.workflows.act import Forge
+from tests.workflows.production import Production, a_production
 
 
-@dataclass(frozen=True)
-class Production:
-    """Where a merge registers to, as the environment of the workflow names it."""
-
-    variables: dict[str, str]
-    secrets: dict[str, str]
-    storage: Storage
-    endpoint: str  # serves the records for reading
-
-    @property
-    def env(self) -> dict[str, str]:
-        """The same for a command run by hand."""
-        return {**self.variables, **self.secrets}
-
-
-@pytest.fixture(params=["folder", "azurite"])
-def production(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Production]:
-    """A folder with SQLite, then a container with SQLite."""
-    database = f"sqlite:///{tmp_path / 'registry.db'}"
-    with ExitStack() as stack:
-        if request.param == "folder":
-            url, storage = str(tmp_path / "storage"), Folder(tmp_path / "storage")
-            stored: Storage = storage
-            hidden = {"REGISTRY_DATABASE": database}
-        else:
-            azurite = request.getfixturevalue("azurite")
-            url, key = azurite.url("private", f"models-{secrets.token_hex(6)}"), azurite.key("private")
-            stored = stack.enter_context(AzureContainer(url, key=key))
-            hidden = {"REGISTRY_DATABASE": database, "AZURE_STORAGE_KEY": key}
-        records = Records(database)
-        stack.callback(records.close)
-        app = make_app(records=records, storage=stored, policy=Policy(), token=None)
-        yield Production({"REGISTRY_STORAGE": url}, hidden, stored, stack.enter_context(serve_embedded(app)))
+@pytest.fixture
+def production(tmp_path: Path) -> Iterator[Production]:
+    """A folder with SQLite; test_forge_story.py has a container."""
+    with a_production(tmp_path, None) as made:
+        yield made
 
 
 def test_from_a_branch_to_a_registered_version_and_once_is_enough(forge: Forge, production: Production) -> None:
