@@ -113,6 +113,14 @@ def test_what_was_squashed_names_its_pull_request(folder_place: Place) -> None:
     assert [entry["pull_request"] for entry in entries(folder_place)] == [12]
 
 
+def test_what_was_rebased_has_the_pull_request_that_the_forge_told_the_run(folder_place: Place, tmp_path: Path) -> None:
+    commit = a_commit(folder_place.repository, "tiny/1.0", a_version())
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps({"pull_request": {"merged": True, "number": 31, "merge_commit_sha": commit}}))
+    assert folder_place.run("reconcile", GITHUB_EVENT_PATH=str(event)).code == 0
+    assert [entry["pull_request"] for entry in entries(folder_place)] == [31]
+
+
 def test_a_change_that_nobody_registers_is_there_and_the_receipt_stays_with_the_one_before(folder_place: Place) -> None:
     a_commit(folder_place.repository, "tiny/1.0", a_version())
     text = a_version()["model.yaml"] + b"# a comment\n"
