@@ -25,7 +25,10 @@ def serve(host: str, port: int) -> int:
         raise SettingsError(f"without a token the endpoint does not listen on {host}", hint="set REGISTRY_TOKEN")
     with server_extra():
         from registry.server.embedded import serve as run_server
-    with open_storage(repository, settings) as storage, open_server(repository, settings, storage, token) as app:
+    with (
+        open_storage(repository, settings) as storage,
+        open_server(repository, settings, storage, token, copies=True) as app,
+    ):
         click.echo(f"the catalog is at http://{host}:{port}/, the API at http://{host}:{port}/api/v1.0", err=True)
         run_server(app, host=host, port=port)
     return 0

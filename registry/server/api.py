@@ -15,27 +15,25 @@ from registry.errors import StorageError
 from registry.policy import Policy
 from registry.server import catalog, openapi, routes
 from registry.server.access import Access
+from registry.server.copies import Copies
 from registry.server.endpoint import Endpoint, Here
-from registry.server.files import Fetch
 from registry.server.problems import ProblemError, invalid, pointer, redacted, render_problem
 from registry.server.records import OlderGenerationError, Records, RecordsError
 from registry.storage import Storage
 from registry.wire import API
 
-__all__ = ["Fetch", "make_app"]
-
 _LOG = logging.getLogger(__name__)
 
 
 def make_app(
-    *, records: Records, storage: Storage, policy: Policy, token: str | None, fetch: Fetch | None = None
+    *, records: Records, storage: Storage, policy: Policy, token: str | None, copies: Copies | None = None
 ) -> FastAPI:
     """The endpoint over these records and this storage; without a token it is to be served on loopback only.
 
-    Without `fetch`, files that are not in storage yet are not registered.
+    Without `copies`, files that are not in storage yet are not registered.
     """
     app = _App(title="Model registry", version=__version__, docs_url=None, redoc_url=None)
-    app.state.endpoint = Endpoint(records, storage, policy, Access(token, policy.public_reads), fetch)
+    app.state.endpoint = Endpoint(records, storage, policy, Access(token, policy.public_reads), copies)
     app.include_router(_health)
     app.include_router(routes.router, prefix=API)
     app.include_router(catalog.router)

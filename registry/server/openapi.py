@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
@@ -80,13 +80,22 @@ class RegisteredVersion(_Document):
     last_updated_time: str
 
 
+class CopiedFiles(_Document):
+    """How many files of a registration are in private storage."""
+
+    copied: int
+    total: int
+
+
 class Status(_Document):
     """How far a registration is."""
 
-    state: str
+    state: Literal["InProgress", "Finished", "Failed"]
     message: str
     start_time: str
     last_updated_time: str
+    files: CopiedFiles | None = Field(None, description="while it is not finished")
+    file: str | None = Field(None, description="the file that it failed with")
 
 
 class Summary(_Document):
