@@ -21,7 +21,7 @@ from registry.storage import Blob
 from registry.wire import Json, blob_path
 
 VERSIONS = 4  # copied at once; most of the time is spent on the files of each
-_CLAIMED = 30.0  # seconds for which a claim holds: so long nobody goes on where a process was killed
+_CLAIMED = 15.0  # seconds for which a claim holds: so long nobody goes on where a process was killed
 _RENEWED = 3  # times in which a claim is renewed before it ends
 _POLL = 5.0  # seconds between two looks for what another process left
 _PAUSE = 10.0  # seconds until a registration is tried again, the first time, where private storage did not answer
