@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.storage.blob import ContainerClient, ContainerSasPermissions, generate_container_sas
 
 from registry.patience import Patience
 from registry.policy import Policy
 from registry.server.records import Draft, Records, Seen
 from registry.server.records.registrations import ATTEMPTS
+from registry.storage.azure import AzureContainer
+from tests.azurite import Azurite
 from tests.build import FILES, a_descriptor
 from tests.databases import NewDatabase
 from tests.e2e.sources import Stall, source
@@ -352,3 +358,32 @@ def test_a_file_that_was_copied_is_remembered_without_its_url(records: Records) 
     assert second is not None
     assert (second.urls, second.copied) == ({}, {"model.bin": {"sha256": "1" * 64, "size": 3}})
     assert "sig=1" not in repr(first)
+
+
+def test_storage_itself_copies_from_an_account_that_a_sas_opens(start: Start, azurite: Azurite) -> None:
+    name = f"copies-{secrets.token_hex(6)}"
+    key, uploads = azurite.key("source"), azurite.url("source", name)
+    with ContainerClient.from_container_url(uploads, AzureNamedKeyCredential("source", key)) as container:
+        container.create_container()
+        for target, content in FILES.items():
+            container.upload_blob(target, content)
+    sas = generate_container_sas(
+        "source",
+        name,
+        account_key=key,
+        permission=ContainerSasPermissions(read=True),
+        expiry=datetime.now(UTC) + timedelta(hours=1),
+    )
+    with AzureContainer(azurite.url("private", name), key=azurite.key("private")) as storage:
+        running = start(policy=open_to(uploads), patience=HASTY, storage=storage)
+        body = a_body(uploads) | {"model_files": {target: f"{uploads}/{target}?{sas}" for target in FILES}}
+        assert running.call("PUT", "model/azure/1.0", json=body).status_code == 202
+        assert running.ended("azure/1.0")["state"] == "Finished"
+        answer = running.call("GET", "model/azure/1.0")
+        for target, content in FILES.items():
+            assert requests.get(answer.json()["model_files"][target]["url"], timeout=TIMEOUT).content == content
+        assert sas not in answer.text + running.database.everything()
+        closed = body["model_files"] | {"model.bin": f"{uploads}/model.bin?sig=SECRET"}
+        assert running.call("PUT", "model/closed/1.0", json=body | {"model_files": closed}).status_code == 202
+        status = running.ended("closed/1.0")
+        assert (status["state"], status["file"], "SECRET" in str(status)) == ("Failed", "model.bin", False)
