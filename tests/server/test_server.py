@@ -19,7 +19,7 @@ from fastapi import FastAPI
 from registry.errors import StorageError, UsageError
 from registry.identity import ModelId
 from registry.server.embedded import serve, serve_embedded
-from registry.server.records import Records
+from registry.server.records import Records, Seen
 from registry.storage import Blob
 from registry.storage.folder import Folder
 from tests.build import FILES
@@ -159,7 +159,7 @@ def test_the_catalog_is_paged(start: Start) -> None:
         record = records.get(ModelId("paged", "0"))
         assert record is not None
         for number in range(1, 101):
-            records.put(replace(record, model=ModelId("paged", str(number))), {}, lambda _: None)
+            records.put(replace(record, model=ModelId("paged", str(number))), {}, Seen())
     following = re.search(r'href="(/\?cursor=[^"]+)"', running.call("GET", "/").text)
     assert following is not None
     last = running.call("GET", following[1]).text
