@@ -78,6 +78,18 @@ def test_unknown_paths_and_methods_are_problems(endpoint: Running) -> None:
         assert answer.headers["Content-Type"] == "application/problem+json"
 
 
+def test_a_method_that_is_not_allowed_is_answered_with_those_that_are(endpoint: Running) -> None:
+    for path, allowed in (
+        ("model/a/1", "DELETE, GET, PATCH, PUT"),
+        ("model/a/1/files/b/c", "GET"),
+        ("/healthz", "GET"),
+        ("/models/a/1", "GET"),
+        ("/openapi.json", "GET, HEAD"),
+    ):
+        answer = endpoint.call("POST", path)
+        assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
+
+
 def test_the_database_is_made_with_its_folder_and_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "records.db"
     with ThreadPoolExecutor(4) as pool:
