@@ -7,7 +7,9 @@ import hashlib
 import re
 import socket
 import sqlite3
+import statistics
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -217,6 +219,17 @@ def test_an_embedded_server_ends_with_its_block(app: FastAPI) -> None:
     assert set(threading.enumerate()) <= before
     with pytest.raises(requests.ConnectionError):
         requests.get(url, timeout=TIMEOUT)
+
+
+def test_an_answer_does_not_wait_for_an_acknowledgement(app: FastAPI) -> None:
+    with serve_embedded(app) as url, requests.Session() as session:
+        assert session.get(f"{url}/none", timeout=TIMEOUT).status_code == 404
+        times = []
+        for _ in range(31):
+            begin = time.perf_counter()
+            assert session.get(f"{url}/none", timeout=TIMEOUT).content  # which comes after the headers
+            times.append(time.perf_counter() - begin)
+    assert statistics.median(times) < 0.03, "a delayed acknowledgement takes 0.04 s"
 
 
 def test_an_address_that_is_taken_is_an_error_of_usage(app: FastAPI) -> None:
