@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -11,7 +12,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp
+from starlette.routing import Match
+from starlette.types import ASGIApp, Scope
 
 from registry import __version__
 from registry.errors import StorageError
@@ -31,6 +33,7 @@ from registry.tokens import Token, keep
 from registry.wire import API
 
 _LOG = logging.getLogger(__name__)
+_ROUTERS = ((API, routes.router), ("", health.router), ("", catalog.router))
 
 
 def make_app(
@@ -57,9 +60,8 @@ def make_app(
     app.state.metrics = Metrics(Counts(records))
     app.state.pace = Pace(rate) if rate else None
     app.state.is_leaving = False
-    app.include_router(routes.router, prefix=API)
-    app.include_router(health.router)
-    app.include_router(catalog.router)
+    for prefix, router in _ROUTERS:
+        app.include_router(router, prefix=prefix)
     for error in _ERRORS:
         app.add_exception_handler(error, _answer)
     return app
@@ -80,7 +82,8 @@ class _App(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The document, complete with what the routes cannot say."""
         if not self.openapi_schema:
-            openapi.complete(super().openapi())
+            endpoint: Endpoint = self.state.endpoint
+            openapi.complete(super().openapi(), endpoint.access)
         return super().openapi()
 
     def build_middleware_stack(self) -> ASGIApp:
@@ -91,10 +94,23 @@ class _App(FastAPI):
 
 async def _answer(request: Request, error: Exception) -> Response:
     problem = _to_problem(error)
+    if problem.status == HTTPStatus.METHOD_NOT_ALLOWED and (allowed := _allowed(request.scope)):
+        problem.headers["Allow"] = ", ".join(sorted(allowed))
     is_page = request.url.path == "/" or request.url.path.startswith("/models/")
     if is_page and "text/html" in request.headers.get("accept", ""):
         return catalog.render_problem_page(problem)
     return render_problem(problem)
+
+
+def _allowed(scope: Scope) -> set[str]:
+    """The methods of all routes with this path; the framework names those of the first alone."""
+    allowed: set[str] = set()
+    for prefix, router in _ROUTERS:
+        inner = {"type": "http", "method": scope["method"], "path": scope["path"].removeprefix(prefix)}
+        for route in router.routes:
+            if isinstance(route, APIRoute) and route.matches(inner)[0] is Match.PARTIAL:
+                allowed |= route.methods or set()
+    return allowed
 
 
 def _to_problem(error: Exception) -> ProblemError:

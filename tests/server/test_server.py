@@ -6,7 +6,9 @@ import base64
 import hashlib
 import re
 import socket
+import statistics
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -74,6 +76,18 @@ def test_unknown_paths_and_methods_are_problems(endpoint: Running) -> None:
         answer = endpoint.call(method, path)
         assert (answer.status_code, answer.json()["status"]) == (status, status)
         assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_a_method_that_is_not_allowed_is_answered_with_those_that_are(endpoint: Running) -> None:
+    for path, allowed in (
+        ("model/a/1", "DELETE, GET, PATCH, PUT"),
+        ("model/a/1/files/b/c", "GET"),
+        ("/healthz", "GET"),
+        ("/models/a/1", "GET"),
+        ("/openapi.json", "GET, HEAD"),
+    ):
+        answer = endpoint.call("POST", path)
+        assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
 
 
 def test_the_database_is_made_with_its_folder_and_for_its_owner_alone(tmp_path: Path) -> None:
@@ -203,6 +217,17 @@ def test_an_embedded_server_ends_with_its_block(app: FastAPI) -> None:
     assert set(threading.enumerate()) <= before
     with pytest.raises(requests.ConnectionError):
         requests.get(url, timeout=TIMEOUT)
+
+
+def test_an_answer_does_not_wait_for_an_acknowledgement(app: FastAPI) -> None:
+    with serve_embedded(app) as url, requests.Session() as session:
+        assert session.get(f"{url}/none", timeout=TIMEOUT).status_code == 404
+        times = []
+        for _ in range(31):
+            begin = time.perf_counter()
+            assert session.get(f"{url}/none", timeout=TIMEOUT).content  # which comes after the headers
+            times.append(time.perf_counter() - begin)
+    assert statistics.median(times) < 0.03, "a delayed acknowledgement takes 0.04 s"
 
 
 def test_an_address_that_is_taken_is_an_error_of_usage(app: FastAPI) -> None:
