@@ -87,7 +87,7 @@ def test_a_method_that_is_not_allowed_is_answered_with_those_that_are(endpoint: 
         ("/openapi.json", "GET, HEAD"),
     ):
         answer = endpoint.call("POST", path)
-        assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
+        assert (answer.status_code, sorted(answer.headers["Allow"].split(", "))) == (405, allowed.split(", "))
 
 
 def test_the_database_is_made_with_its_folder_and_for_its_owner_alone(tmp_path: Path) -> None:
