@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
 from registry.identity import ModelId
@@ -24,6 +25,14 @@ class Pending(NamedTuple):
 
     model: ModelId
     since: str  # ISO 8601, UTC
+
+    def seconds(self, now: datetime) -> float | None:
+        """How long it is pending; None where that is not known."""
+        try:
+            since = datetime.strptime(self.since, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        except ValueError:
+            return None
+        return max(0.0, (now - since).total_seconds())
 
 
 @dataclass(frozen=True)

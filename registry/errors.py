@@ -114,3 +114,14 @@ class EndpointError(RegistryError):
         super().__init__(message, hint=hint)
         self.retryable = retryable
         self.exit_code = 3 if retryable else 1
+
+
+class ForgeError(RegistryError):
+    """GitHub did not answer, or refused; `wait` are the seconds after which it wants to be asked again."""
+
+    exit_code = 3
+
+    def __init__(self, message: str, *, hint: str = "", retryable: bool = False, wait: float = 0.0) -> None:
+        super().__init__(message, hint=hint)
+        self.retryable = retryable
+        self.wait = wait

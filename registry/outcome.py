@@ -42,7 +42,7 @@ class Outcomes:
     converged: str | None  # the commit converged before
     results: tuple[Result, ...]
     unchanged: int
-    left: int = 0  # pending versions that this run was not asked to do, or did not come to
+    waiting: tuple[ModelId, ...] = ()  # pending versions that this run was not asked to do, or did not come to
     note: str = ""  # such as "superseded"
     seconds: float = 0.0
     is_interrupted: bool = False
@@ -51,6 +51,11 @@ class Outcomes:
         """How many versions ended in each outcome."""
         counts: dict[str, int] = {outcome: sum(r.outcome == outcome for r in self.results) for outcome in OUTCOMES}
         return counts | {"unchanged": self.unchanged}
+
+    @property
+    def left(self) -> int:
+        """How many versions wait."""
+        return len(self.waiting)
 
     @property
     def files(self) -> int:

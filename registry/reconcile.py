@@ -139,9 +139,8 @@ class _Converging:
 
     def _outcomes(self, unchanged: int, left: Collection[ModelId]) -> Outcomes:
         seconds = round(time.monotonic() - self._begun, 3)
-        return Outcomes(
-            self._now.commit, self._now.converged, tuple(self._results), unchanged, left=len(left), seconds=seconds
-        )
+        results, waiting = tuple(self._results), tuple(sorted(left))
+        return Outcomes(self._now.commit, self._now.converged, results, unchanged, waiting, seconds=seconds)
 
     def _write(self, scope: Scope, outcomes: Outcomes, left: Collection[ModelId]) -> None:
         run, now = self._run, self._now

@@ -26,17 +26,17 @@ FLOORS: tuple[tuple[str, frozenset[str]], ...] = tuple(
         (
             "rules: pure functions",
             (
-                "snapshot diff chronicle plan outcome condition edits pins fixes facts weights counting pickles checks"
-                " report owners review"
+                "snapshot diff chronicle brought plan outcome condition edits pins fixes facts weights counting pickles"
+                " checks report owners review"
             ),
         ),
         ("the web", "patience web"),
-        ("adapters", "sources ranges objects repository storage endpoint writing"),
+        ("adapters", "sources ranges objects repository storage endpoint forge remote writing"),
         (
             "stories",
             (
                 "copying ledger job standing desired evidence planning preview drift status registration reconcile"
-                " comparing tracing pinning quoting"
+                " comparing tracing pinning quoting telling announcing"
             ),
         ),
         ("judging", "judging naming changing asking fixing reviewing"),
@@ -58,7 +58,7 @@ HOMES: dict[str, frozenset[str]] = {
     "codeowners": frozenset({"owners"}),
     "fastapi": frozenset({"server", "cli/context"}),  # the first door hands an application on, and names its type
     "filelock": frozenset({"storage"}),
-    "git": frozenset({"repository", "blobs"}),
+    "git": frozenset({"repository", "remote"}),
     "jinja2": frozenset({"server/catalog", "report/html"}),
     "langcodes": frozenset({"languages"}),
     "markupsafe": frozenset({"server/catalog"}),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import importlib
 import os
 import sys
 from io import TextIOWrapper
@@ -12,6 +11,7 @@ from typing import NoReturn
 import click
 
 from registry import __version__
+from registry.cli.lazy import LazyGroup
 from registry.errors import RegistryError
 
 _GARBAGE = 100_000  # objects between two looks for circles; the usual 700 is a tenth of the time that loading takes
@@ -29,29 +29,13 @@ COMMANDS = {  # each with the first sentence of its help, so that nothing is imp
     "status": "Show drift and backlog.",
     "log": "Show who changed what, when, and how it was registered.",
     "pin": "Write `sha256` and `size` of remote files.",
+    "github": "Tell GitHub how a change, a merge or the registry stands.",
     "serve": "Answer the registration API and show the catalog.",
     "token": "Make a token for the endpoint.",
 }
 
 
-class _Commands(click.Group):
-    """Loads a command when it is asked for, so that `registry --help` costs nothing."""
-
-    def list_commands(self, _: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, _: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = getattr(importlib.import_module(f"registry.cli.{cmd_name}"), cmd_name)
-        return command
-
-    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, package=__name__, listed=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="registry")
 @click.option("--verbose", is_flag=True, help="Say what is done on the way; show where an error comes from.")
 def cli(*, verbose: bool) -> None:

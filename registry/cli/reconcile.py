@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -27,12 +27,17 @@ if TYPE_CHECKING:
     "--lock-timeout", type=click.FloatRange(0), default=90.0, show_default=True, metavar="SECONDS",
     help="How long to wait for another run.",
 )  # fmt: skip
+@click.option(
+    "--report", type=click.File("w", encoding="utf-8", lazy=False), metavar="FILE",
+    help="Write the report as JSON here too.",
+)  # fmt: skip
 @format_option("text", "json", "markdown")
 def reconcile(
     models: tuple[str, ...],
     rev: str,
     jobs: int,
     lock_timeout: float,
+    report: TextIO | None,
     form: str,
     *,
     fetch: bool,
@@ -70,6 +75,8 @@ def reconcile(
     page = in_form(
         form, text=lambda: text.render_outcomes(outcomes, lines()), json=lambda: json.render_outcomes(outcomes)
     )
+    if report:
+        report.write(json.render_outcomes(outcomes))
     click.echo(page, nl=False)
     return outcomes.exit_code
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from registry.cli.options import format_option
+
+if TYPE_CHECKING:
+    from registry.condition import Status
 
 
 @click.command()
@@ -16,8 +21,18 @@ def status(rev: str, form: str) -> int:
     Compares receipts, storage and endpoint, and changes nothing. Exit code 1 means drift; versions that are pending
     alone are 0, since the next run does them.
     """
-    from registry.cli.context import connector, now, open_place, settings_at
+    from registry.cli.context import now
     from registry.report import status as report
+
+    found = load_status(rev)
+    render = {"text": report.render_text, "json": report.render_json, "markdown": report.render_markdown}
+    click.echo(render[form](found, now()), nl=False)
+    return found.exit_code
+
+
+def load_status(rev: str) -> Status:
+    """Backlog and drift beside a revision of the repository here."""
+    from registry.cli.context import connector, open_place, settings_at
     from registry.repository import Repository
     from registry.status import Inspector
 
@@ -28,7 +43,4 @@ def status(rev: str, form: str) -> int:
         state, names = place.ledger.state(), repository.names(commit, settings.models)
         with connector(repository, settings, place.storage)() as endpoint:
             is_known = state is not None and place.where.is_that_of(state, endpoint.ready().instance)
-            found = Inspector(place.ledger, place.storage, endpoint, is_known).load_status(commit, names, state)
-    render = {"text": report.render_text, "json": report.render_json, "markdown": report.render_markdown}
-    click.echo(render[form](found, now()), nl=False)
-    return found.exit_code
+            return Inspector(place.ledger, place.storage, endpoint, is_known).load_status(commit, names, state)

@@ -52,9 +52,10 @@ def render_plan(plan: Plan) -> str:
 def render_outcomes(outcomes: Outcomes) -> str:
     """The plan's shape with `outcome` for `action`, and `retryable`."""
     versions = [asdict(result) | {"model": str(result.model)} for result in outcomes.results]
-    about = {"commit": outcomes.commit, "converged": outcomes.converged, "note": outcomes.note, "left": outcomes.left}
+    about = {"commit": outcomes.commit, "converged": outcomes.converged, "note": outcomes.note}
+    left = {"left": outcomes.left, "waiting": list(map(str, outcomes.waiting))}
     took = {"files": outcomes.files, "bytes": outcomes.bytes, "seconds": outcomes.seconds}
-    return _dump(about | {"versions": versions, "counts": outcomes.counts()} | took)
+    return _dump(about | left | {"versions": versions, "counts": outcomes.counts()} | took)
 
 
 def change_to_json(change: Change) -> dict[str, Any]:
