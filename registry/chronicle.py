@@ -27,6 +27,7 @@ class Record(NamedTuple):
     tree: str  # git's id of the version's folder
     commits: frozenset[str]  # that the run went to, and that merged the version
     registered: Registered
+    pull_request: int | None = None  # that the forge told the run of
 
 
 @dataclass(frozen=True)
@@ -68,14 +69,14 @@ class Matching:
         self._alike: set[str | None] = set()  # trees of later entries that differ in nothing that is registered
         self.is_first = True
 
-    def take(self, tree: str | None, entry: Entry) -> tuple[Registered, ...]:
+    def take(self, tree: str | None, entry: Entry) -> list[Record]:
         """The receipts of an entry that no later one has; those of a later one that is the same belong to this one."""
         self.is_first = False
         trees = {tree, *self._alike} - {None}
         self._alike = trees if entry.is_same else set()
         own = [] if entry.is_same else [record for record in self._left if _is_about(record, trees, entry)]
         self._left = [record for record in self._left if record not in own]
-        return tuple(record.registered for record in own)
+        return own
 
 
 def _is_about(record: Record, trees: Set[str | None], entry: Entry) -> bool:
@@ -99,7 +100,12 @@ def make_entry(change: Change, step: Step, origin: Origin, matching: Matching | 
         pending=pending if is_latest else None,
         is_latest=is_latest,
     )
-    return replace(entry, records=matching.take(step.trees[change.model][1], entry)) if matching else entry
+    if matching is None:
+        return entry
+    own = matching.take(step.trees[change.model][1], entry)
+    told = next(filter(None, (record.pull_request for record in own)), None)
+    records = tuple(record.registered for record in own)
+    return replace(entry, records=records, pull_request=origin.pull_request or told)
 
 
 def utc(time: str) -> str:

@@ -102,7 +102,8 @@ def _pairs(repository: Repository, change: Change, sides: Sides) -> Iterator[_Pa
 def _before(change: Change, sides: Sides) -> Version | None:
     if change.compared_with is None:
         return None
-    places = (sides.base.versions.get(change.model), sides.head.versions.get(change.compared_with))
+    sought = ((sides.base, change.model), (sides.head, change.compared_with), (sides.base, change.compared_with))
+    places = (snapshot.versions.get(model) for snapshot, model in sought)
     return next((version for version in places if version and version.descriptor), None)
 
 

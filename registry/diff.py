@@ -64,6 +64,8 @@ def make_diff(base: Snapshot, head: Snapshot, digests: Mapping[str, str] | None 
     """
     new = {model: version for model, version in head.versions.items() if model not in base.versions}
     former = predecessors({model: version.text("parent") for model, version in new.items()}, head.versions)
+    gone = {model: version for model, version in base.versions.items() if model not in head.versions}
+    former |= {model: _renamed(new[model], gone) for model, other in former.items() if other is None}
     look = _Look(base, head, former, digests or {})
     changes = [_change(model, look) for model in sorted({*base.versions, *head.versions}, key=_order)]
     return [change for change in changes if change is not None]
@@ -151,16 +153,26 @@ def _order(model: ModelId) -> tuple[object, ...]:
     return (model.name, version_order(model.version))
 
 
+def _renamed(new: Version, gone: Mapping[ModelId, Version]) -> ModelId | None:
+    """The version whose folder is gone, and whose files are those of a new one; a name is an identity all the same."""
+    after = _request(new, {})
+    for model, version in gone.items():
+        before = _request(version, {})
+        if before and after and not trace_files(before["model_files"], after["model_files"]):
+            return model
+    return None
+
+
 class _Look(NamedTuple):
     base: Snapshot
     head: Snapshot
     former: Mapping[ModelId, ModelId | None]
     digests: Mapping[str, str]
 
-    def former_version(self, model: ModelId) -> Version:
+    def former_version(self, model: ModelId) -> Version | None:
         """What a new version is compared with: as the head has it, or where that cannot be read, as the base had it."""
-        found = self.head.versions[model]
-        return found if found.descriptor else self.base.versions.get(model, found)
+        found, before = self.head.versions.get(model), self.base.versions.get(model)
+        return found if found and (found.descriptor or before is None) else before
 
 
 def _change(model: ModelId, look: _Look) -> Change | None:

@@ -12,7 +12,9 @@ _PULL_REQUEST = re.compile(r"Merge pull request #(\d{1,9}) from |.*\(#(\d{1,9})\
 _TREE = "040000"  # git's mode of a folder
 
 _FORM = ("-z", "--format=%x01%H%n%P%n%an <%ae>%n%cn <%ce>%n%cI%n%s")  # no name and no subject holds a line feed
-_FIRST = ("--full-history", "--no-renames", "--diff-merges=first-parent")
+# Nobody's settings of git change what it says: signatures, renames, the first commit, encodings.
+_PLAIN = ("--no-show-signature", "--no-follow", "--no-renames", "--root", "--encoding=UTF-8")
+_FIRST = ("--full-history", "--diff-merges=first-parent", *_PLAIN)
 # What git log is asked for: all commits with the names of files, and the main line with the ids of folders.
 ALL = (*_FORM, *_FIRST, "--sparse", "--topo-order", "--name-only")
 MAIN_LINE = (*_FORM, *_FIRST, "--first-parent", "--raw", "-r", "-t", "--no-abbrev")

@@ -105,4 +105,4 @@ class Trace:
 
 def _record(receipt: Receipt) -> Record:
     commits = frozenset(filter(None, (receipt.commit, receipt.merge_commit)))
-    return Record(receipt.tree, commits, Registered(receipt.time, receipt.run, receipt.action))
+    return Record(receipt.tree, commits, Registered(receipt.time, receipt.run, receipt.action), receipt.pull_request)

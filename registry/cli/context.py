@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
@@ -24,9 +23,11 @@ if TYPE_CHECKING:
     from registry.registration import Registrar
     from registry.report.quote import Lines
     from registry.repository import Repository
+    from registry.server.copies import Copies
+    from registry.server.records import Records
     from registry.settings import Settings
     from registry.standing import Standing, Where
-    from registry.storage import Blob, Storage
+    from registry.storage import Storage
     from registry.tokens import Token
 
 SETTINGS_FILE = "pyproject.toml"
@@ -206,7 +207,7 @@ def embedded(repository: Repository, settings: Settings, storage: Storage, token
     """The embedded endpoint on a free loopback port; yields its URL."""
     with server_extra():
         from registry.server.embedded import serve_embedded
-    with open_server(repository, settings, storage, token) as app, serve_embedded(app) as url:
+    with open_server(repository, settings, storage, token, copies=False) as app, serve_embedded(app) as url:
         yield url
 
 
@@ -218,31 +219,38 @@ def open_server(
     token: str | None,
     tokens: Sequence[Token] = (),
     *,
+    copies: bool,
     rate: float | None = None,
 ) -> Iterator[FastAPI]:
-    """The endpoint's application on the settings' database, open for the time of the block."""
-    from registry.copying import Copier, Remote, Wanted
+    """The endpoint's application on the settings' database, open for the time of the block.
+
+    With `copies` it also takes files from elsewhere, and goes on with what was interrupted.
+    """
     from registry.server.api import make_app
     from registry.server.records import Records
-    from registry.sources import Sources
 
-    sources = Sources(settings.policy, settings.credentials.source_sas, storage.bearer)
-
-    def fetch(path: str, url: str) -> Blob:
-        remote = Remote(url, partial(sources.locate, url, None))
-        return copier.copy(Wanted(path, partial(sources.stream, url), remote)).blob
-
-    records, copier = Records(database_url(repository, settings)), Copier(storage)
-    with closing(records), closing(sources), closing(copier):
+    with closing(Records(database_url(repository, settings))) as records, ExitStack() as stack:
+        background = stack.enter_context(_open_copies(settings, storage, records)) if copies else None
         yield make_app(
             records=records,
             storage=storage,
             policy=settings.policy,
             token=token,
             tokens=tokens,
-            fetch=fetch,
+            copies=background,
             rate=rate,
         )
+
+
+@contextmanager
+def _open_copies(settings: Settings, storage: Storage, records: Records) -> Iterator[Copies]:
+    from registry.copying import Copier
+    from registry.server.copies import Copies
+    from registry.sources import Sources
+
+    sources, copier = Sources(settings.policy, settings.credentials.source_sas, storage.bearer), Copier(storage)
+    with closing(sources), closing(copier), Copies(records.registrations, copier, sources) as copies:
+        yield copies
 
 
 def database_url(repository: Repository, settings: Settings) -> str:

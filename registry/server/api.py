@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -11,17 +12,18 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp
+from starlette.routing import Match
+from starlette.types import ASGIApp, Scope
 
 from registry import __version__
 from registry.errors import StorageError
 from registry.policy import Policy
 from registry.server import catalog, health, openapi, routes
 from registry.server.access import Access
+from registry.server.copies import Copies
 from registry.server.counts import Counts
 from registry.server.endpoint import Endpoint
 from registry.server.entrance import Entrance
-from registry.server.files import Fetch
 from registry.server.metrics import Metrics
 from registry.server.pace import Pace
 from registry.server.problems import ProblemError, invalid, pointer, redacted, render_problem
@@ -30,9 +32,8 @@ from registry.storage import Storage
 from registry.tokens import Token, keep
 from registry.wire import API
 
-__all__ = ["Fetch", "make_app"]
-
 _LOG = logging.getLogger(__name__)
+_ROUTERS = ((API, routes.router), ("", health.router), ("", catalog.router))
 
 
 def make_app(
@@ -42,12 +43,12 @@ def make_app(
     policy: Policy,
     token: str | None,
     tokens: Sequence[Token] = (),
-    fetch: Fetch | None = None,
+    copies: Copies | None = None,
     rate: float | None = None,
 ) -> FastAPI:
     """The endpoint over these records and this storage; without tokens it is to be served on loopback only.
 
-    `token` is one more for writing, in clear. Without `fetch`, files that are not in storage yet are not registered.
+    `token` is one more for writing, in clear. Without `copies`, files that are not in storage yet are not registered.
     `rate` is how many requests a second one token or address may send; None: as many as it likes.
     """
     known = (*tokens, keep(token, "write", "REGISTRY_TOKEN")) if token is not None else tuple(tokens)
@@ -55,13 +56,12 @@ def make_app(
     app = _App(
         title="Model registry", version=__version__, docs_url=None, redoc_url=None, generate_unique_id_function=_name_of
     )
-    app.state.endpoint = Endpoint(records, storage, policy, access, fetch)
+    app.state.endpoint = Endpoint(records, storage, policy, access, copies)
     app.state.metrics = Metrics(Counts(records))
     app.state.pace = Pace(rate) if rate else None
     app.state.is_leaving = False
-    app.include_router(routes.router, prefix=API)
-    app.include_router(health.router)
-    app.include_router(catalog.router)
+    for prefix, router in _ROUTERS:
+        app.include_router(router, prefix=prefix)
     for error in _ERRORS:
         app.add_exception_handler(error, _answer)
     return app
@@ -82,7 +82,8 @@ class _App(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """The document, complete with what the routes cannot say."""
         if not self.openapi_schema:
-            openapi.complete(super().openapi())
+            endpoint: Endpoint = self.state.endpoint
+            openapi.complete(super().openapi(), endpoint.access)
         return super().openapi()
 
     def build_middleware_stack(self) -> ASGIApp:
@@ -93,10 +94,23 @@ class _App(FastAPI):
 
 async def _answer(request: Request, error: Exception) -> Response:
     problem = _to_problem(error)
+    if problem.status == HTTPStatus.METHOD_NOT_ALLOWED and (allowed := _allowed(request.scope)):
+        problem.headers["Allow"] = ", ".join(sorted(allowed))
     is_page = request.url.path == "/" or request.url.path.startswith("/models/")
     if is_page and "text/html" in request.headers.get("accept", ""):
         return catalog.render_problem_page(problem)
     return render_problem(problem)
+
+
+def _allowed(scope: Scope) -> set[str]:
+    """The methods of all routes with this path; the framework names those of the first alone."""
+    allowed: set[str] = set()
+    for prefix, router in _ROUTERS:
+        inner = {"type": "http", "method": scope["method"], "path": scope["path"].removeprefix(prefix)}
+        for route in router.routes:
+            if isinstance(route, APIRoute) and route.matches(inner)[0] is Match.PARTIAL:
+                allowed |= route.methods or set()
+    return allowed
 
 
 def _to_problem(error: Exception) -> ProblemError:

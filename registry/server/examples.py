@@ -101,8 +101,4 @@ PARAMETERS: dict[str, Any] = {
     "q": "zen",
     "limit": 100,
     "cursor": "emVuLWdwdDIvMS4w",
-    "If-Match": '"5d41402abc4b2a76b9719d911017c592"',
-    "If-None-Match": '"5d41402abc4b2a76b9719d911017c592"',
-    "If-Range": '"5d41402abc4b2a76b9719d911017c592"',
-    "Range": "bytes=0-1023",
 }

@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 
 from registry.identity import NAME_PATTERN, VERSION_PATTERN
 from registry.server import examples
+from registry.server.access import Access
 from registry.server.problems import MEDIA_TYPE
 from registry.server.shapes import (
     Amendment,
@@ -66,6 +67,12 @@ _SENT = {  # operation → the headers that it looks at
     "delete_version": ("If-Match", "If-None-Match"),
     "get_index_page": ("If-None-Match",),
     "get_file": ("If-None-Match", "Range", "If-Range"),
+}
+_CONDITIONS = {
+    "If-Match": 'An `ETag`, such as `"5d41402abc4b2a76"`: only if the record is still this one; `*`: if there is one.',
+    "If-None-Match": "An `ETag`: only if the record is another; `*`: if there is none.",
+    "If-Range": "An `ETag`: the range of this file, or all of another.",
+    "Range": "Such as `bytes=0-1023`, one range.",
 }
 _SAID: dict[str, tuple[str, ...]] = {  # status → the headers of such an answer
     "201": ("ETag", "Location"),
@@ -126,13 +133,13 @@ def body(schema: type[BaseModel], media_type: str, example: Any) -> dict[str, An
     return {"requestBody": {"required": True, "content": shown}}
 
 
-def complete(document: Json) -> Json:
-    """The document with the schemas that the routes refer to, all errors, headers and examples, and how to send a
-    token.
-    """
+def complete(document: Json, access: Access) -> Json:
+    """The document with the schemas that the routes refer to, headers, examples, all errors, and who needs a token."""
     document["info"] |= {"summary": "The registration API.", "description": _ABOUT, "license": {"name": "MIT"}}
-    for operation in (operation for path in document["paths"].values() for operation in path.values()):
-        _complete_operation(operation)
+    for path in document["paths"].values():
+        for method, operation in path.items():
+            _complete_operation(operation)
+            operation["security"] = list(_security(operation["operationId"], access, is_read=method == "get"))
     components = document.setdefault("components", {})
     # Ours alone: errors are problems here, never what the framework would answer of itself.
     components["schemas"] = _schemas()
@@ -140,7 +147,6 @@ def complete(document: Json) -> Json:
     components["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "description": "As `registry token` makes it."}
     }
-    document["security"] = [{"token": []}, {}]
     return document
 
 
@@ -164,8 +170,14 @@ def _complete_operation(operation: Json) -> None:
         _complete_parameter(parameter)
     if parameters:
         operation["parameters"] = parameters
-    if identity in _OPEN:
-        operation["security"] = []
+
+
+def _security(identity: str, access: Access, *, is_read: bool) -> Iterator[Json]:
+    """The token that a call needs; nothing beside it where it needs none."""
+    if identity not in _OPEN:
+        yield {"token": []}
+        if not access.tokens or (is_read and access.public_reads and identity != "show_metrics"):
+            yield {}
 
 
 def _links() -> Json:
@@ -176,7 +188,7 @@ def _links() -> Json:
 
 def _headers_of(identity: str) -> Iterator[Json]:
     for name in _SENT.get(identity, ()):
-        yield {"name": name, "in": "header", "required": False, "schema": dict(_TEXT), "description": "As in RFC 9110."}
+        yield {"name": name, "in": "header", "required": False, "schema": dict(_TEXT), "description": _CONDITIONS[name]}
 
 
 def _complete_parameter(parameter: Json) -> None:
@@ -184,7 +196,8 @@ def _complete_parameter(parameter: Json) -> None:
     schema.pop("title", None)
     if parameter["in"] == "path" and name in ("name", "version"):
         schema["pattern"] = f"^{NAME_PATTERN if name == 'name' else VERSION_PATTERN}$"
-    parameter["example"] = examples.PARAMETERS[name]
+    if name in examples.PARAMETERS:  # a condition in each example would have them all refused
+        parameter["example"] = examples.PARAMETERS[name]
 
 
 def _problem(status: int) -> Json:

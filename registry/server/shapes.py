@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from registry.descriptor import Configuration, Content, Lifecycle, Metainfo, Sha256, Type
 
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=4096)]
 State = Literal["active", "deprecated", "withdrawn"]
 
 
@@ -42,13 +43,13 @@ class Registration(Shape):
     """The body of a PUT; further sections are allowed and not kept."""
 
     configuration: Configuration = Field(alias="model_config")
-    model_files: dict[str, str] = Field(
+    model_files: dict[str, Url] = Field(
         description="Target → URL that is read without further authentication, so with a SAS where it needs one.",
         min_length=1,
         max_length=1000,
     )
     model_metainfo: Metainfo
-    private_packages: list[str] = Field(default_factory=list, description="URLs that are in `model_files` too.")
+    private_packages: list[Url] = Field(default_factory=list, description="URLs that are in `model_files` too.")
     provenance: dict[str, Any] = Field(default_factory=dict, description="With `license`, `parent`, `lifecycle` in it.")
 
 
@@ -56,7 +57,7 @@ class Amendment(Shape):
     """A JSON merge patch (RFC 7396) of what a registered version may change."""
 
     configuration: dict[str, Any] = Field(default_factory=dict, alias="model_config")
-    model_files: dict[str, str | None] = Field(default_factory=dict, description="Page files: a URL, or null.")
+    model_files: dict[str, Url | None] = Field(default_factory=dict, description="Page files: a URL, or null.")
     model_metainfo: dict[str, Any] = Field(default_factory=dict)
     provenance: dict[str, Any] = Field(default_factory=dict)
 
@@ -84,6 +85,13 @@ class RegisteredVersion(Shape):
     last_updated_time: str = Field(description="UTC, ISO 8601.")
 
 
+class CopiedFiles(Shape):
+    """How many files of a registration are in private storage."""
+
+    copied: int
+    total: int
+
+
 class Status(Shape):
     """How far a registration is."""
 
@@ -91,6 +99,8 @@ class Status(Shape):
     message: str = Field(description="In words; of one that failed, the file and the reason.")
     start_time: str = Field(description="UTC, ISO 8601.")
     last_updated_time: str = Field(description="UTC, ISO 8601.")
+    files: CopiedFiles | None = Field(None, description="While it is not finished.")
+    file: str | None = Field(None, description="The file that it failed with.")
 
 
 class Summary(Shape):

@@ -113,6 +113,14 @@ def test_what_was_squashed_names_its_pull_request(folder_place: Place) -> None:
     assert [entry["pull_request"] for entry in entries(folder_place)] == [12]
 
 
+def test_what_was_rebased_has_the_pull_request_that_the_forge_told_the_run(folder_place: Place, tmp_path: Path) -> None:
+    commit = a_commit(folder_place.repository, "tiny/1.0", a_version())
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps({"pull_request": {"merged": True, "number": 31, "merge_commit_sha": commit}}))
+    assert folder_place.run("reconcile", GITHUB_EVENT_PATH=str(event)).code == 0
+    assert [entry["pull_request"] for entry in entries(folder_place)] == [31]
+
+
 def test_a_change_that_nobody_registers_is_there_and_the_receipt_stays_with_the_one_before(folder_place: Place) -> None:
     a_commit(folder_place.repository, "tiny/1.0", a_version())
     text = a_version()["model.yaml"] + b"# a comment\n"
@@ -420,6 +428,38 @@ def test_a_reader_that_has_seen_enough_ends_it(folder_place: Place) -> None:
     log.stderr.close()
     assert log.wait(30) == 1
     assert said == b""
+
+
+def test_no_setting_of_git_changes_what_is_told(folder_place: Place) -> None:
+    repository = folder_place.repository
+    a_commit(repository, "tiny/1.0", a_version())
+    merge(repository, "tiny/1.0", changed(license="BSD-3-Clause"), 7, author="Zoë <zoë@example.com>")
+    git(repository, "checkout", "--quiet", "--orphan", "other")
+    a_commit(repository, "tiny/1.1", a_version())
+    before = [entries(folder_place, *ref) for ref in ([], ["--ref", "main"])]
+    assert [len(found) for found in before] == [2, 2]
+    settings = {"log.showSignature": "true", "log.follow": "true", "log.showRoot": "false", "diff.renames": "copies"}
+    settings |= {"i18n.logOutputEncoding": "latin1", "color.ui": "always", "log.diffMerges": "separate"}
+    settings |= {"log.mailmap": "true", "diff.relative": "true", "format.pretty": "oneline", "log.decorate": "full"}
+    for key, value in settings.items():
+        git(repository, "config", key, value)
+    assert [entries(folder_place, *ref) for ref in ([], ["--ref", "main"])] == before
+    assert before[1][0]["author"] == "Zoë <zoë@example.com>"
+
+
+@pytest.mark.parametrize("form", ["text", "json", "markdown"])
+def test_a_folder_may_have_any_name(folder_place: Place, form: str) -> None:
+    names = ["a|b`@team`/1.0", "-n/--all", "a\nb\x1b[2J/1.0", "\udcff/1.0", ":(top)x/..1", "\x01/1.0", "é/1.0"]
+    for name in names:
+        a_commit(folder_place.repository, name, a_version())
+    done = folder_place.run("log", "--format", form)
+    assert (done.code, done.err, moves_no_cursor(done.out)) == (0, "", True)
+    if form == "json":
+        assert {entry["model"] for entry in done.json["entries"]} == set(names)
+        for name in names[0], names[2], names[4]:
+            assert [entry["model"] for entry in entries(folder_place, name)] == [name]
+    if form == "markdown":
+        assert "`@team`" not in done.out
 
 
 def test_ids_may_be_those_of_sha256(tmp_path: Path) -> None:

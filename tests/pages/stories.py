@@ -113,6 +113,12 @@ def folder_gone(repository: Path) -> None:
     shutil.rmtree(repository / "models/tiny")
 
 
+def renamed_model(repository: Path) -> None:
+    """A folder is renamed, as if that renamed the model."""
+    shutil.move(repository / "models/tiny", repository / "models/small")
+    write(repository, "small/1.0", {"model.yaml": a_version(a_descriptor(license="ISC"))["model.yaml"]})
+
+
 def made_public(repository: Path) -> None:
     """A version is shown to everyone."""
     write(repository, "tiny/1.0", a_version(a_descriptor(model_config__private=False), index__md=INDEX))
@@ -141,12 +147,12 @@ def sixty_models(repository: Path) -> None:
 
 
 def cut_for_size(repository: Path) -> None:
-    """Three hundred versions with a thousand files and long words: far more than a comment holds."""
+    """Three hundred versions with long pages and words: far more than a comment holds."""
     for number in range(300):
-        files = {f"data/{number:03}-{index:04}.txt": f"{UPLOADS}/{'x' * 60}/{index}" for index in range(50)}
+        files = {f"data/{number:03}-{index:04}.txt": f"{UPLOADS}/{'x' * 60}/{index}" for index in range(12)}
         descriptor = a_descriptor(model_metainfo__input_description="long words " * 180)
         descriptor["model_files"] |= {target: {"source": source, **PIN} for target, source in files.items()}
-        index = b"".join(b"line %d of a long page\n" % line for line in range(300))
+        index = b"".join(b"line %d of a long page\n" % line for line in range(100))
         write(repository, f"huge/1.{number}", a_version(descriptor, index__md=index))
 
 
@@ -194,7 +200,7 @@ STORIES: Mapping[str, Callable[[Path], None]] = {
     story.__name__.replace("_", "-"): story
     for story in (
         first_version, new_version, metainfo_amended, files_changed, type_changed, deprecated, withdrawn, removed,
-        folder_gone, made_public, renamed_file, moved_weights, sixty_models, cut_for_size, hostile_words,
+        folder_gone, renamed_model, made_public, renamed_file, moved_weights, sixty_models, cut_for_size, hostile_words,
         broken_descriptor, nothing_to_review, settings_loosened, changed_workflow,
     )
 }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -13,10 +14,14 @@ from urllib.parse import quote
 import pytest
 import requests
 
+from registry.copying import Copier
+from registry.patience import Patience
 from registry.policy import Policy
-from registry.server.api import Fetch, make_app
+from registry.server.api import make_app
+from registry.server.copies import Copies
 from registry.server.embedded import serve_embedded
 from registry.server.records import Records
+from registry.sources import Sources
 from registry.storage import Storage
 from registry.storage.folder import Folder
 from registry.tokens import Token
@@ -78,6 +83,18 @@ class Running:
         assert answer.status_code == 201, answer.text
         return answer
 
+    def ended(self, model: str, *, within: float = 20) -> dict[str, Any]:
+        """The status of a registration, once it is in progress no more."""
+        deadline = time.monotonic() + within
+        while True:
+            answer = self.call("GET", f"model/{model}/status")
+            assert answer.status_code == 200, answer.text
+            status: dict[str, Any] = answer.json()
+            if status["state"] != "InProgress":
+                return status
+            assert time.monotonic() < deadline, status
+            time.sleep(0.02)
+
     def withdraw(self, model: str) -> None:
         """Take the version out of the lists."""
         lifecycle = {"state": "withdrawn", "reason": "for a test"}
@@ -99,23 +116,30 @@ class Start:
         policy: Policy | None = None,
         token: str | None = None,
         tokens: Sequence[Token] = (),
-        fetch: Fetch | None = None,
+        patience: Patience | None = None,
         storage: Storage | None = None,
         rate: float | None = None,
     ) -> Running:
-        """One more endpoint over the same folder and database."""
+        """One more endpoint over the same folder and database; with `patience` for sources, it copies from them."""
         storage = storage or Folder(self._folder / "storage")
         records = self._stack.enter_context(closing(Records(self._database.url)))
+        policy = policy or Policy()
+        copies = self._copies(records, storage, policy, patience) if patience else None
         app = make_app(
             records=records,
             storage=storage,
-            policy=policy or Policy(),
+            policy=policy,
             token=token,
             tokens=tokens,
-            fetch=fetch,
+            copies=copies,
             rate=rate,
         )
         return Running(self._stack.enter_context(serve_embedded(app)), storage, self._database, token)
+
+    def _copies(self, records: Records, storage: Storage, policy: Policy, patience: Patience) -> Copies:
+        sources = self._stack.enter_context(closing(Sources(policy, {}, patience=patience)))
+        copier = self._stack.enter_context(closing(Copier(storage)))
+        return self._stack.enter_context(Copies(records.registrations, copier, sources))
 
 
 @pytest.fixture(scope="session", params=KINDS)

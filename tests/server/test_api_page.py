@@ -74,6 +74,11 @@ def test_every_link_leads_somewhere_and_nothing_is_loaded(endpoint: Running, tex
     assert "@import" not in text
 
 
+def test_what_stands_between_backticks_is_code(text: str) -> None:
+    assert "<code>Authorization: Bearer TOKEN</code>" in text
+    assert "&lt;code&gt;" not in text
+
+
 def test_each_page_leads_to_the_api(endpoint: Running) -> None:
     assert "/api" in Page(endpoint.call("GET", "/").text).links
 

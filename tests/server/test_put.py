@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 import requests
 
-from registry.errors import SourceError
-from registry.storage import Blob
 from tests.build import FILES
 from tests.server.conftest import TIMEOUT, Running, Start, pointers
 
@@ -195,43 +193,6 @@ def test_files_that_are_not_in_storage_are_named(endpoint: Running, url: str) ->
     body["model_files"]["model.bin"] = url.replace("{here}", f"{endpoint.url}/api/v1.0")
     answer = endpoint.call("PUT", "model/elsewhere/1.0", json=body)
     assert (answer.status_code, pointers(answer)) == (422, {"/model_files/model.bin"})
-    assert "SECRET" not in answer.text
-
-
-def test_other_files_are_fetched_once(start: Start) -> None:
-    fetched: list[tuple[str, str]] = []
-
-    def fetch(path: str, source: str) -> Blob:
-        fetched.append((path, source))
-        running.store("fetched/1.0", {"model.bin": b"fetched"})
-        blob = running.storage.stat(path)
-        assert blob is not None
-        return blob
-
-    running = start(fetch=fetch)
-    running.store("fetched/1.0")
-    body = running.body("fetched/1.0")
-    body["model_files"]["model.bin"] = "https://example.com/model.bin?sig=1"
-    assert running.call("PUT", "model/fetched/1.0", json=body).status_code == 201
-    body["model_files"]["model.bin"] = "https://example.com/model.bin?sig=2"
-    assert running.call("PUT", "model/fetched/1.0", json=body).status_code == 200
-    body["model_files"]["model.bin"] = "https://example.com/other.bin"
-    answer = running.call("PUT", "model/fetched/1.0", json=body)
-    assert (answer.status_code, pointers(answer)) == (409, {"/model_files/model.bin"})
-    assert fetched == [("fetched/1.0/model.bin", "https://example.com/model.bin?sig=1")]
-
-
-def test_a_file_that_cannot_be_fetched_is_named_without_its_signature(start: Start) -> None:
-    def fetch(_: str, source: str) -> Blob:
-        raise SourceError(f"{source} is not on the allow-list")
-
-    running = start(fetch=fetch)
-    running.store("unfetched/1.0")
-    body = running.body("unfetched/1.0")
-    body["model_files"]["model.bin"] = "https://example.com/model.bin?sig=SECRET"
-    answer = running.call("PUT", "model/unfetched/1.0", json=body)
-    assert (answer.status_code, pointers(answer)) == (422, {"/model_files/model.bin"})
-    assert "allow-list" in answer.text
     assert "SECRET" not in answer.text
 
 

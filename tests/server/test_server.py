@@ -6,7 +6,9 @@ import base64
 import hashlib
 import re
 import socket
+import statistics
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -19,7 +21,7 @@ from fastapi import FastAPI
 from registry.errors import StorageError, UsageError
 from registry.identity import ModelId
 from registry.server.embedded import serve, serve_embedded
-from registry.server.records import Records
+from registry.server.records import Records, Seen
 from registry.storage import Blob
 from registry.storage.folder import Folder
 from tests.build import FILES
@@ -74,6 +76,18 @@ def test_unknown_paths_and_methods_are_problems(endpoint: Running) -> None:
         answer = endpoint.call(method, path)
         assert (answer.status_code, answer.json()["status"]) == (status, status)
         assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+def test_a_method_that_is_not_allowed_is_answered_with_those_that_are(endpoint: Running) -> None:
+    for path, allowed in (
+        ("model/a/1", "DELETE, GET, PATCH, PUT"),
+        ("model/a/1/files/b/c", "GET"),
+        ("/healthz", "GET"),
+        ("/models/a/1", "GET"),
+        ("/openapi.json", "GET, HEAD"),
+    ):
+        answer = endpoint.call("POST", path)
+        assert (answer.status_code, sorted(answer.headers["Allow"].split(", "))) == (405, allowed.split(", "))
 
 
 def test_the_database_is_made_with_its_folder_and_for_its_owner_alone(tmp_path: Path) -> None:
@@ -159,7 +173,7 @@ def test_the_catalog_is_paged(start: Start) -> None:
         record = records.get(ModelId("paged", "0"))
         assert record is not None
         for number in range(1, 101):
-            records.put(replace(record, model=ModelId("paged", str(number))), {}, lambda _: None)
+            records.put(replace(record, model=ModelId("paged", str(number))), {}, Seen())
     following = re.search(r'href="(/\?cursor=[^"]+)"', running.call("GET", "/").text)
     assert following is not None
     last = running.call("GET", following[1]).text
@@ -203,6 +217,17 @@ def test_an_embedded_server_ends_with_its_block(app: FastAPI) -> None:
     assert set(threading.enumerate()) <= before
     with pytest.raises(requests.ConnectionError):
         requests.get(url, timeout=TIMEOUT)
+
+
+def test_an_answer_does_not_wait_for_an_acknowledgement(app: FastAPI) -> None:
+    with serve_embedded(app) as url, requests.Session() as session:
+        assert session.get(f"{url}/none", timeout=TIMEOUT).status_code == 404
+        times = []
+        for _ in range(31):
+            begin = time.perf_counter()
+            assert session.get(f"{url}/none", timeout=TIMEOUT).content  # which comes after the headers
+            times.append(time.perf_counter() - begin)
+    assert statistics.median(times) < 0.03, "a delayed acknowledgement takes 0.04 s"
 
 
 def test_an_address_that_is_taken_is_an_error_of_usage(app: FastAPI) -> None:

@@ -100,7 +100,7 @@ def _name(schema: Json) -> str:
 
 
 def _parameter(parameter: Json) -> Json:
-    return {"description": "", **parameter, "kind": kind_of(parameter["schema"])}
+    return {"description": "", "example": "", **parameter, "kind": kind_of(parameter["schema"])}
 
 
 def _answer(status: str, answer: Json) -> Answer:

@@ -72,7 +72,7 @@ def _size(size: int) -> str:
 
 def _coded(text: str) -> Markup:
     """The text with what stands between backticks as code."""
-    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))  # noqa: S704 - escaped
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
 
 
 def _make_environment() -> Environment:

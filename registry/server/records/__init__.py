@@ -2,6 +2,18 @@
 
 from registry.errors import RecordsError
 from registry.server.records.database import OlderGenerationError, Records
-from registry.server.records.record import Draft, Filters, Record
+from registry.server.records.record import Draft, Filters, Record, Registration, Seen, Work
+from registry.server.records.registrations import Registrations
 
-__all__ = ["Draft", "Filters", "OlderGenerationError", "Record", "Records", "RecordsError"]
+__all__ = [
+    "Draft",
+    "Filters",
+    "OlderGenerationError",
+    "Record",
+    "Records",
+    "RecordsError",
+    "Registration",
+    "Registrations",
+    "Seen",
+    "Work",
+]

@@ -43,6 +43,7 @@ def _configure(wait: float, connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
     connection.execute(f"PRAGMA busy_timeout = {int(wait * 1000)}")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # what signed a URL is not to be found in the file afterwards
 
 
 def _begin(connection: Connection) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, ForeignKeyConstraint, Index, String
+from sqlalchemy import JSON, BigInteger, Double, ForeignKeyConstraint, Index, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -16,6 +16,7 @@ class Table(DeclarativeBase):
         list[str]: JSON,
         dict[str, str]: JSON,
         int: BigInteger,
+        float: Double,
         # Sorts byte by byte, as SQLite does.
         str: String().with_variant(String(collation="C"), "postgresql"),
     }
@@ -83,3 +84,39 @@ class PasswordRow(Table):
     environment: Mapped[str] = mapped_column(primary_key=True)
     password: Mapped[str]
     __table_args__ = (_of_version(),)
+
+
+class RegistrationRow(Table):
+    """A registration whose files are being copied, or that failed."""
+
+    __tablename__ = "registrations"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str]  # InProgress or Failed
+    message: Mapped[str]
+    target: Mapped[str]
+    etag: Mapped[str]
+    sections: Mapped[dict[str, Any]]
+    provenance: Mapped[dict[str, Any]]
+    sources: Mapped[dict[str, str]]
+    generation: Mapped[int | None]
+    passwords: Mapped[dict[str, str]]  # key of `model_config` → secret; empty once it has ended
+    attempts: Mapped[int]
+    claim: Mapped[str]  # of the worker that copies; empty: nobody's
+    claimed_until: Mapped[float]  # seconds since 1970
+    started: Mapped[str]
+    updated: Mapped[str]
+    __table_args__ = (Index("registrations_by_claim", "state", "claimed_until"),)
+
+
+class RegistrationFileRow(Table):
+    """One file that is copied for a registration; its URL may be signed, and is kept until it is copied."""
+
+    __tablename__ = "registration_files"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True)
+    target: Mapped[str] = mapped_column(primary_key=True)
+    url: Mapped[str]
+    sha256: Mapped[str | None]
+    size: Mapped[int | None]
+    __table_args__ = (ForeignKeyConstraint(["name", "version"], ["registrations.name", "registrations.version"]),)
