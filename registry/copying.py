@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from threading import BoundedSemaphore, Lock
 from typing import NamedTuple, Protocol
@@ -77,24 +77,34 @@ class Copier:
 
     def copy_all(self, wanted: Mapping[str, Wanted], check: Callable[[], None]) -> dict[str, Copied]:
         """Every file copied and verified; `check` may stop it before each. Raises what the first one raised."""
-
-        def one(file: Wanted) -> Copied:
-            check()
-            return self.copy(file)
-
-        futures = {target: self._pool.submit(one, file) for target, file in wanted.items()}
-        try:
+        with self._begun(wanted, check) as futures:
             return {target: future.result() for target, future in futures.items()}
+
+    def copy_each(
+        self, wanted: Mapping[str, Wanted], check: Callable[[], None]
+    ) -> Generator[tuple[str, Future[Copied]]]:
+        """The same, each file as it ends, well or not; when the caller leaves, none is being copied any more."""
+        with self._begun(wanted, check) as futures:
+            targets = {future: target for target, future in futures.items()}
+            yield from ((targets[future], future) for future in as_completed(targets))
+
+    @contextmanager
+    def _begun(self, wanted: Mapping[str, Wanted], check: Callable[[], None]) -> Iterator[Mapping[str, Future[Copied]]]:
+        futures = {target: self._pool.submit(self.copy, file, check) for target, file in wanted.items()}
+        try:
+            yield futures
         finally:
             for future in futures.values():
                 future.cancel()
             wait(futures.values())
 
-    def copy(self, wanted: Wanted) -> Copied:
+    def copy(self, wanted: Wanted, check: Callable[[], None] = lambda: None) -> Copied:
         """The file with its digest verified and recorded: adopted where it stands, else copied.
 
-        Raises CopyError where the bytes are not those that were promised.
+        `check` may stop it before it looks at what stands there. Raises CopyError where the bytes are not those that
+        were promised.
         """
+        check()
         if wanted.is_new:
             try:
                 return self._verified(wanted, None)
@@ -104,6 +114,7 @@ class Copier:
             return self._settled(wanted)
         except (BlobExistsError, BlobChangedError):
             # Somebody was faster, or a copy that failed was taken away: what is there now is judged in the same way.
+            check()
             return self._settled(wanted)
 
     def content(self, copied: Copied) -> Content:

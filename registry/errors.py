@@ -100,6 +100,13 @@ class LockError(StorageError):
         self.holder = holder
 
 
+class RecordsError(RegistryError):
+    """The database of the endpoint did not do what was asked; running again may help."""
+
+    exit_code = 3
+    retryable = True
+
+
 class EndpointError(RegistryError):
     """The endpoint did not answer, or answered what was not asked for."""
 

@@ -201,10 +201,24 @@ def _endpoint(url: str) -> str:
 
 
 def _database(url: str) -> str:
-    if url and not url.startswith("sqlite:///"):
-        hint = "such as sqlite:////absolute/path/registry.db"
-        raise SettingsError("REGISTRY_DATABASE is not the URL of a SQLite database", hint=hint)
+    if url and not (_is_file(url) or _is_server(url)):
+        hint = "such as sqlite:////absolute/path/registry.db or postgresql://user:password@host/database"
+        raise SettingsError("REGISTRY_DATABASE is not the URL of a SQLite or PostgreSQL database", hint=hint)
     return url
+
+
+def _is_file(url: str) -> bool:
+    return url.startswith("sqlite:///") and len(url) > len("sqlite:///") and url.isprintable()
+
+
+def _is_server(url: str) -> bool:
+    """Whether a URL names a database of a PostgreSQL, at a host or behind a socket (`?host=/run/postgresql`)."""
+    try:
+        parts = urlsplit(url)
+        is_whole = len(parts.path) > 1 and parts.port != 0
+    except ValueError:
+        return False
+    return parts.scheme == "postgresql" and is_whole and not parts.fragment and url.isprintable() and " " not in url
 
 
 def _token(token: str | None) -> str | None:

@@ -55,12 +55,16 @@ class Sources:
         """Whether a contributor's URL is fetched at all; a rule says why not."""
         return not has_credentials(url) and source_problem(url, self._policy) is None
 
+    def problem(self, url: str) -> str | None:
+        """Why the policy does not let the URL be fetched, in words that follow "the source"; it may be signed."""
+        return source_problem(url, self._policy)
+
     def signed(self, url: str) -> str:
         """The URL with the SAS that the environment holds for its account; raises SourceError if not allowed."""
         if problem := source_problem(url, self._policy):
             raise SourceError(f"the source {redact(url)} {problem}", hint=_ALLOW)
         sas = self._sas.get(_account(url) or "")
-        return f"{url}?{sas}" if sas else url
+        return f"{url}?{sas}" if sas and "?" not in url else url  # a client of the API may have signed it itself
 
     def locate(self, url: str, size: int | None, *, look: bool) -> Source:
         """Where the service may fetch it: behind all redirects. What it copies in parts is named by its etag.

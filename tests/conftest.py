@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.azurite import Azurite
+from tests.postgres import Postgres
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,3 +26,10 @@ def azurite() -> Iterator[Azurite]:
     """A storage emulator with the accounts `source` and `private`."""
     with Azurite().running() as emulator:
         yield emulator
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server, in which each test makes databases of its own."""
+    with Postgres().running() as server:
+        yield server

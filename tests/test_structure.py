@@ -49,6 +49,7 @@ SERVER_MAY_IMPORT = frozenset(
 
 # Each outside library, and the one part of the package that knows it.
 HOMES: dict[str, frozenset[str]] = {
+    "alembic": frozenset({"server/records"}),
     "azure": frozenset({"storage/azure"}),
     "click": frozenset({"cli"}),
     "fastapi": frozenset({"server", "cli/context"}),  # the first door hands an application on, and names its type
@@ -58,6 +59,7 @@ HOMES: dict[str, frozenset[str]] = {
     "langcodes": frozenset({"languages"}),
     "markupsafe": frozenset({"server/catalog"}),
     "packaging": frozenset({"checks/licenses"}),
+    "psycopg": frozenset({"server/instance", "server/records"}),
     # types of what strangers send: the descriptor, and what the endpoint takes; the others catch what they raise
     "pydantic": frozenset({"descriptor", "schema", "snapshot", "pinning", "server"}),
     "prometheus_client": frozenset({"server/metrics"}),

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from datetime import UTC, datetime
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
@@ -25,9 +23,11 @@ if TYPE_CHECKING:
     from registry.registration import Registrar
     from registry.report.quote import Lines
     from registry.repository import Repository
+    from registry.server.copies import Copies
+    from registry.server.records import Records
     from registry.settings import Settings
     from registry.standing import Standing, Where
-    from registry.storage import Blob, Storage
+    from registry.storage import Storage
     from registry.tokens import Token
 
 SETTINGS_FILE = "pyproject.toml"
@@ -177,8 +177,7 @@ def _where(repository: Repository, settings: Settings, storage: Storage) -> Wher
         return Where(storage.url, settings.endpoint, None)
     from registry.server.instance import read_instance
 
-    file = settings.database.removeprefix("sqlite:///") if settings.database else _database_file(repository)
-    return Where(storage.url, _EMBEDDED, read_instance(Path(file)))
+    return Where(storage.url, _EMBEDDED, read_instance(database_url(repository, settings)))
 
 
 def connector(
@@ -208,7 +207,7 @@ def embedded(repository: Repository, settings: Settings, storage: Storage, token
     """The embedded endpoint on a free loopback port; yields its URL."""
     with server_extra():
         from registry.server.embedded import serve_embedded
-    with open_server(repository, settings, storage, token) as app, serve_embedded(app) as url:
+    with open_server(repository, settings, storage, token, copies=False) as app, serve_embedded(app) as url:
         yield url
 
 
@@ -220,40 +219,46 @@ def open_server(
     token: str | None,
     tokens: Sequence[Token] = (),
     *,
+    copies: bool,
     rate: float | None = None,
 ) -> Iterator[FastAPI]:
-    """The endpoint's application on the settings' database, open for the time of the block."""
-    from registry.copying import Copier, Remote, Wanted
+    """The endpoint's application on the settings' database, open for the time of the block.
+
+    With `copies` it also takes files from elsewhere, and goes on with what was interrupted.
+    """
     from registry.server.api import make_app
     from registry.server.records import Records
-    from registry.sources import Sources
 
-    sources = Sources(settings.policy, settings.credentials.source_sas, storage.bearer)
-
-    def fetch(path: str, url: str) -> Blob:
-        remote = Remote(url, partial(sources.locate, url, None))
-        return copier.copy(Wanted(path, partial(sources.stream, url), remote)).blob
-
-    records, copier = Records(database_url(repository, settings)), Copier(storage)
-    with closing(records), closing(sources), closing(copier):
-        yield make_app(
+    with closing(Records(database_url(repository, settings))) as records, ExitStack() as stack:
+        background = stack.enter_context(_open_copies(settings, storage, records)) if copies else None
+        app = make_app(
             records=records,
             storage=storage,
             policy=settings.policy,
             token=token,
             tokens=tokens,
-            fetch=fetch,
+            copies=background,
             rate=rate,
         )
+        if background:
+            stack.enter_context(background)
+        yield app
+
+
+@contextmanager
+def _open_copies(settings: Settings, storage: Storage, records: Records) -> Iterator[Copies]:
+    from registry.copying import Copier
+    from registry.server.copies import Copies
+    from registry.sources import Sources
+
+    sources, copier = Sources(settings.policy, settings.credentials.source_sas, storage.bearer), Copier(storage)
+    with closing(sources), closing(copier):
+        yield Copies(records.registrations, copier, sources)
 
 
 def database_url(repository: Repository, settings: Settings) -> str:
     """Where records live: SQLite in the repository unless REGISTRY_DATABASE says otherwise."""
-    return settings.database or f"sqlite:///{_database_file(repository)}"
-
-
-def _database_file(repository: Repository) -> Path:
-    return repository.root / ".registry" / "registry.db"
+    return settings.database or f"sqlite:///{repository.root / '.registry' / 'registry.db'}"
 
 
 @contextmanager

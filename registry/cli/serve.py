@@ -67,7 +67,7 @@ def serve(host: str, port: int, rate: int, drain: int, grace: int, log: str | No
     _start_log(is_json=log == "json" or (log is None and not sys.stderr.isatty()))
     with (
         open_storage(repository, settings) as storage,
-        open_server(repository, settings, storage, token, tokens, rate=rate) as app,
+        open_server(repository, settings, storage, token, tokens, copies=True, rate=rate) as app,
     ):
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         click.echo(f"the catalog is at {url}/, the API at {url}/api/v1.0", err=True)

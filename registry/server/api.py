@@ -20,10 +20,10 @@ from registry.errors import StorageError
 from registry.policy import Policy
 from registry.server import catalog, health, openapi, routes
 from registry.server.access import Access
+from registry.server.copies import Copies
 from registry.server.counts import Counts
 from registry.server.endpoint import Endpoint
 from registry.server.entrance import Entrance
-from registry.server.files import Fetch
 from registry.server.metrics import Metrics
 from registry.server.pace import Pace
 from registry.server.problems import ProblemError, invalid, pointer, redacted, render_problem
@@ -31,8 +31,6 @@ from registry.server.records import OlderGenerationError, Records, RecordsError
 from registry.storage import Storage
 from registry.tokens import Token, keep
 from registry.wire import API
-
-__all__ = ["Fetch", "make_app"]
 
 _LOG = logging.getLogger(__name__)
 _ROUTERS = ((API, routes.router), ("", health.router), ("", catalog.router))
@@ -45,12 +43,12 @@ def make_app(
     policy: Policy,
     token: str | None,
     tokens: Sequence[Token] = (),
-    fetch: Fetch | None = None,
+    copies: Copies | None = None,
     rate: float | None = None,
 ) -> FastAPI:
     """The endpoint over these records and this storage; without tokens it is to be served on loopback only.
 
-    `token` is one more for writing, in clear. Without `fetch`, files that are not in storage yet are not registered.
+    `token` is one more for writing, in clear. Without `copies`, files that are not in storage yet are not registered.
     `rate` is how many requests a second one token or address may send; None: as many as it likes.
     """
     known = (*tokens, keep(token, "write", "REGISTRY_TOKEN")) if token is not None else tuple(tokens)
@@ -58,12 +56,14 @@ def make_app(
     app = _App(
         title="Model registry", version=__version__, docs_url=None, redoc_url=None, generate_unique_id_function=_name_of
     )
-    app.state.endpoint = Endpoint(records, storage, policy, access, fetch)
+    app.state.endpoint = Endpoint(records, storage, policy, access, copies)
     app.state.metrics = Metrics(Counts(records))
     app.state.pace = Pace(rate) if rate else None
     app.state.is_leaving = False
     for prefix, router in _ROUTERS:
         app.include_router(router, prefix=prefix)
+    for route in app.routes:  # made now: with the first request, other threads would be in the way
+        route.matches({"type": "http", "method": "GET", "path": "/", "root_path": "", "headers": []})
     for error in _ERRORS:
         app.add_exception_handler(error, _answer)
     return app

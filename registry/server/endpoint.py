@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,9 +13,10 @@ from registry.identity import ModelId
 from registry.policy import Policy
 from registry.server.access import SCHEME, Access
 from registry.server.body import MAX_BYTES
-from registry.server.files import Fetch, Files
+from registry.server.copies import Copies
+from registry.server.files import Files
 from registry.server.problems import ProblemError, invalid
-from registry.server.records import Filters, Record, Records
+from registry.server.records import Filters, Record, Records, Registration
 from registry.storage import Storage
 from registry.wire import Json
 
@@ -30,11 +32,12 @@ class Endpoint:
     storage: Storage
     policy: Policy
     access: Access
-    fetch: Fetch | None
+    copies: Copies | None  # None: files that are not in storage are not registered
+    body_seconds: float = 60.0  # in which a body has to come
 
     def files(self, request: Request) -> Files:
         """Storage as this request sees it."""
-        return Files(self.storage, self.fetch, str(request.base_url).rstrip("/"), self.policy.sas_hours)
+        return Files(self.storage, self.copies, str(request.base_url).rstrip("/"), self.policy.sas_hours)
 
     def visible(self, model: ModelId, *, private: bool) -> Record:
         """The record; ProblemError 404 or 410. Who may not see private versions does not learn of them."""
@@ -43,6 +46,17 @@ class Endpoint:
             raise unknown(model, private=private)
         refuse_removed(record)
         return record
+
+    def progress(self, model: ModelId, *, private: bool) -> Json:
+        """How far the registration is; ProblemError 404 or 410, as for the record that it may become."""
+        seen = self.records.seen(model)
+        if seen.record is None and seen.registration is not None:
+            if not private and seen.registration.draft.is_private:
+                raise unknown(model, private=private)
+            return progress(seen.registration)
+        record = self.visible(model, private=private)
+        times = {"start_time": record.created, "last_updated_time": record.updated}
+        return {"state": "Finished", "message": f"{model} is registered", **times}
 
     def page(self, filters: Filters, *, private: bool) -> tuple[list[Json], str | None]:
         """One page of summaries and the cursor of the next; ProblemError 422 where the cursor is not ours."""
@@ -62,6 +76,18 @@ def refuse_removed(record: Record) -> None:
     """410 where the version was removed."""
     if record.is_removed:
         raise ProblemError(410, f"{record.model} was removed, and its name stays taken")
+
+
+def progress(registration: Registration) -> Json:
+    """The status of what is not registered yet; `file` names the file that it failed with."""
+    copied, total = registration.copied, registration.total
+    times = {"start_time": registration.started, "last_updated_time": registration.updated}
+    counts = {"files": {"copied": copied, "total": total}}
+    if not registration.has_failed:
+        return {"state": "InProgress", "message": f"{copied} of {total} files are copied", **times, **counts}
+    place = f"`{registration.target}`: " if registration.target else ""
+    message = f"{place}{registration.message}. The same or a corrected PUT tries again"
+    return {"state": "Failed", "message": message, **times, **counts, "file": registration.target or None}
 
 
 def to_answer(files: Files, record: Record) -> Json:
@@ -102,19 +128,23 @@ async def _model(name: str, version: str) -> ModelId:
     return ModelId(name, version)
 
 
-async def _raw_body(request: Request, _: Annotated[None, Depends(_writer)]) -> bytes:
+async def _raw_body(request: Request, here: Here, _: Annotated[None, Depends(_writer)]) -> bytes:
     """The body, counted while it is read: a length may be missing or wrong."""
     kinds = (_JSON, _MERGE_PATCH) if request.method == "PATCH" else (_JSON,)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in kinds:
         raise ProblemError(415, f"the body is sent as {' or '.join(kinds)}")
     chunks, size = [], 0
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size <= MAX_BYTES:
-                chunks.append(chunk)
-            elif size > _DRAINED:
-                break
+        async with asyncio.timeout(here.body_seconds):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size <= MAX_BYTES:
+                    chunks.append(chunk)
+                elif size > _DRAINED:
+                    break
+    except TimeoutError as error:
+        detail = f"the body did not come within {here.body_seconds:.0f} s"
+        raise ProblemError(408, detail, headers={"Connection": "close"}) from error
     except ClientDisconnect as error:
         raise ProblemError(400, "the body ended early") from error
     if size > MAX_BYTES:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from registry.errors import CopyError, SourceError
 from registry.identity import ModelId
+from registry.server.copies import Copies
 from registry.server.problems import Detail, invalid, pointer
 from registry.server.records import Record
 from registry.storage import Blob, Storage
 from registry.wire import Json, blob_path, file_path, without_query
-
-Fetch = Callable[[str, str], Blob]  # (blob path, source URL) → the verified copy in storage
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Files:
     """Private storage as one request sees it; `base` is the URL under which the request reached us."""
 
     storage: Storage
-    fetch: Fetch | None
+    copies: Copies | None  # None: nothing is fetched from elsewhere
     base: str
     hours: int  # that a URL which we give away is good for
 
@@ -38,21 +37,27 @@ class Files:
         found = {target: _entry(blob) for target, blob in blobs.items() if blob}
         return {t: found.get(t) or _known(record, t, without_query(urls[t])) for t in urls}
 
+    def to_copy(self, files: Json, urls: Mapping[str, str]) -> Mapping[str, str]:
+        """The URLs, by target, of files that are not in storage; ProblemError 422 where one is not fetched."""
+        missing = {target: urls[target] for target, entry in files.items() if "url" in entry}
+        if details := list(self._refused(missing)):
+            raise invalid(details)
+        return missing
+
     def bring(self, model: ModelId, files: Json, urls: Mapping[str, str], *, new: Iterable[str]) -> Json:
         """The same with all files in storage: those of `new` that are not there are fetched, others are 422."""
-        missing = [target for target, entry in files.items() if "url" in entry]
-        fetched, details = {}, []
-        for target in missing:
-            if self.fetch is None or target not in new:
-                details.append(_missing(target, urls[target]))
-                continue
-            try:
-                fetched[target] = _entry(self.fetch(blob_path(model, target), urls[target]))
-            except (SourceError, CopyError) as error:
-                details.append({"pointer": pointer(("model_files", target)), "detail": str(error)})
-        if details:
+        missing = self.to_copy(files, urls)
+        if details := [_missing(target, urls[target]) for target in missing if target not in new]:
             raise invalid(details)
-        return {**files, **fetched}
+        return {**files, **_fetch(self.copies, model, missing)} if self.copies else files
+
+    def _refused(self, missing: Mapping[str, str]) -> Iterator[Detail]:
+        for target, url in missing.items():
+            if self.copies is None:
+                yield _missing(target, url)
+            elif problem := self.copies.sources.problem(url):
+                detail = f"the source {without_query(url)} {problem}"
+                yield {"pointer": pointer(("model_files", target)), "detail": detail, "rule": "source-not-allowed"}
 
     def url(self, model: ModelId, target: str) -> str:
         """Where a reader gets the file: storage's own link, or ours."""
@@ -82,6 +87,18 @@ def _place(url: SplitResult) -> tuple[str, str]:
 
 def _entry(blob: Blob) -> Json:
     return {"sha256": blob.sha256, "size": blob.size}
+
+
+def _fetch(copies: Copies, model: ModelId, missing: Mapping[str, str]) -> Json:
+    fetched, details = {}, []
+    for target, url in missing.items():
+        try:
+            fetched[target] = _entry(copies.fetch(blob_path(model, target), url))
+        except (SourceError, CopyError) as error:
+            details.append({"pointer": pointer(("model_files", target)), "detail": str(error)})
+    if details:
+        raise invalid(details)
+    return fetched
 
 
 def _known(record: Record | None, target: str, url: str) -> Json:

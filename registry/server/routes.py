@@ -11,17 +11,29 @@ from registry.identity import ModelId
 from registry.server import examples, openapi
 from registry.server.body import Body, parse_body, parse_json
 from registry.server.content import MEDIA_TYPES, send_file, send_index_page
-from registry.server.endpoint import Here, Model, Private, Raw, Writes, refuse_removed, to_answer, unknown
+from registry.server.endpoint import (
+    Endpoint,
+    Here,
+    Model,
+    Private,
+    Raw,
+    Writes,
+    progress,
+    refuse_removed,
+    to_answer,
+    unknown,
+)
 from registry.server.files import Files
 from registry.server.patch import FROZEN, differences, make_amended, to_detail
 from registry.server.preconditions import check_preconditions, is_unchanged
 from registry.server.problems import ProblemError, differing, invalid
-from registry.server.records import Draft, Filters, Record
+from registry.server.records import Draft, Filters, Record, Seen
 from registry.wire import model_path, without_query
 
 router = APIRouter(tags=["registration"])
 
-_RACES = 5  # times that a patch is made anew because the record changed meanwhile
+UNDER_WAY = "other content is being registered under this name; wait until its status says how that ended"
+_RACES = 10  # times that a request is looked at anew because the record changed meanwhile
 _VERSION = "/model/{name}/{version}"
 
 
@@ -30,26 +42,36 @@ _VERSION = "/model/{name}/{version}"
     responses={
         200: openapi.answer("The same body again.", openapi.RegisteredVersion),
         201: openapi.answer("Registered.", openapi.RegisteredVersion),
-        **openapi.problems(400, 401, 403, 409, 410, 412, 413, 415, 422, 503),
+        202: openapi.answer("Its files are being copied; `Location` leads to the status.", openapi.Status),
+        **openapi.problems(400, 401, 403, 408, 409, 410, 412, 413, 415, 422, 503),
     },
     openapi_extra=openapi.body(openapi.Registration, "application/json", openapi.EXAMPLE),
 )
 def put_version(request: Request, here: Here, model: Model, raw: Raw) -> Response:
     """Register a version, or learn that it is registered."""
-    body = parse_body(model, raw, here.policy)
-    files, existing = here.files(request), here.records.get(model)
-    if existing:
-        refuse_removed(existing)
-    draft = _make_draft(model, body, files, existing)
+    body, files = parse_body(model, raw, here.policy), here.files(request)
+    for _ in range(_RACES):
+        seen = here.records.seen(model)
+        check_preconditions(request.headers, seen.record.etag if seen.record else None)
+        if answer := _put(here, files, _make_draft(model, body, files, seen.record), body, seen):
+            return answer
+    raise ProblemError(503, "the record changes too often; try again", headers={"Retry-After": "1"})
 
-    def guard(stored: Record | None) -> None:
-        check_preconditions(request.headers, stored.etag if stored else None)
-        if stored:
-            refuse_removed(stored)
-            _refuse_other_content(stored, draft)
 
-    record, is_new = here.records.put(draft, body.passwords, guard)
-    return _send_record(files, record, 201 if is_new else 200)
+def _put(here: Endpoint, files: Files, draft: Draft, body: Body, seen: Seen) -> Response | None:
+    """The answer; None where there is something else by now than was seen."""
+    _refuse_other_content(seen, draft)
+    missing = {} if seen.record else files.to_copy(draft.sections["model_files"], body.urls)
+    if not missing:
+        stored = here.records.put(draft, body.passwords, seen)
+        return stored and _send_record(files, stored[0], 201 if stored[1] else 200)
+    registration = here.records.accept(draft, missing, body.passwords, seen)
+    if registration is None:
+        return None
+    if here.copies:
+        here.copies.wake()
+    location = f"{files.base}{model_path(draft.model)}/status"
+    return JSONResponse(progress(registration), 202, {"Location": location, "Retry-After": "1"})
 
 
 @router.get(
@@ -72,7 +94,7 @@ def get_version(request: Request, here: Here, model: Model, private: Private) ->
     _VERSION,
     responses={
         200: openapi.answer("Amended.", openapi.RegisteredVersion),
-        **openapi.problems(400, 401, 403, 404, 409, 410, 412, 413, 415, 422, 503),
+        **openapi.problems(400, 401, 403, 404, 408, 409, 410, 412, 413, 415, 422, 503),
     },
     openapi_extra=openapi.body(openapi.Amendment, "application/merge-patch+json", openapi.AMENDMENT_EXAMPLE),
 )
@@ -117,10 +139,8 @@ def delete_version(request: Request, here: Here, model: Model) -> Response:
     },
 )
 def get_status(here: Here, model: Model, private: Private) -> Response:
-    """How far the registration is: finished, since a version is there only with all its files."""
-    record = here.visible(model, private=private)
-    times = {"start_time": record.created, "last_updated_time": record.updated}
-    return JSONResponse({"state": "Finished", "message": f"{model} is registered", **times})
+    """How far the registration is: finished once the version is there with all its files."""
+    return JSONResponse(here.progress(model, private=private), headers={"Cache-Control": "no-store"})
 
 
 @router.get(
@@ -175,15 +195,21 @@ def list_versions(request: Request, here: Here, private: Private, filters: Annot
 def _make_draft(model: ModelId, body: Body, files: Files, existing: Record | None) -> Draft:
     found = files.find(model, body.urls, existing)
     fetched = {target: without_query(body.urls[target]) for target, entry in found.items() if "url" in entry}
-    if existing is None or files.fetch is None:  # what is registered already is compared, never fetched again
-        found = files.bring(model, found, body.urls, new=body.urls)
     sections = {**body.sections, "model_files": found}
     return Draft(model, sections, body.provenance, fetched, body.provenance.get("generation"))
 
 
-def _refuse_other_content(stored: Record, draft: Draft) -> None:
-    if details := [to_detail(difference) for difference in differences(stored.sections, draft.sections)]:
-        raise differing(details, FROZEN)
+def _refuse_other_content(seen: Seen, draft: Draft) -> None:
+    """409 where the name holds other content, or is just being given it; what failed may be corrected."""
+    if seen.record:
+        refuse_removed(seen.record)
+        present, why = seen.record.sections, FROZEN
+    elif seen.registration and not seen.registration.has_failed:
+        present, why = seen.registration.draft.sections, UNDER_WAY
+    else:
+        return
+    if details := [to_detail(difference) for difference in differences(present, draft.sections)]:
+        raise differing(details, why)
 
 
 def _send_record(files: Files, record: Record, status: int) -> Response:

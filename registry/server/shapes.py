@@ -85,6 +85,13 @@ class RegisteredVersion(Shape):
     last_updated_time: str = Field(description="UTC, ISO 8601.")
 
 
+class CopiedFiles(Shape):
+    """How many files of a registration are in private storage."""
+
+    copied: int
+    total: int
+
+
 class Status(Shape):
     """How far a registration is."""
 
@@ -92,6 +99,8 @@ class Status(Shape):
     message: str = Field(description="In words; of one that failed, the file and the reason.")
     start_time: str = Field(description="UTC, ISO 8601.")
     last_updated_time: str = Field(description="UTC, ISO 8601.")
+    files: CopiedFiles | None = Field(None, description="While it is not finished.")
+    file: str | None = Field(None, description="The file that it failed with.")
 
 
 class Summary(Shape):

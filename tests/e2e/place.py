@@ -28,11 +28,13 @@ class Place:
     url: str  # of private storage; a path for a folder
     key: str | None
     stack: ExitStack  # closes what is opened on the way
+    postgres: str = ""  # URL of the database; empty: the file that is used where nothing is said
 
     @property
     def env(self) -> dict[str, str]:
         """The environment that a run needs."""
-        return {"REGISTRY_STORAGE": self.url} | ({"AZURE_STORAGE_KEY": self.key} if self.key else {})
+        optional = {"AZURE_STORAGE_KEY": self.key or "", "REGISTRY_DATABASE": self.postgres}
+        return {"REGISTRY_STORAGE": self.url} | {key: value for key, value in optional.items() if value}
 
     def run(self, *arguments: str, **env: str) -> Done:
         """Run a command in the repository."""
@@ -52,7 +54,7 @@ class Place:
     @cached_property
     def endpoint(self) -> str:
         """The endpoint over the database that runs without an endpoint of their own write to; needs no token."""
-        records = Records(f"sqlite:///{self.repository / '.registry' / 'registry.db'}")
+        records = Records(self.postgres or f"sqlite:///{self.repository / '.registry' / 'registry.db'}")
         self.stack.callback(records.close)
         app = make_app(records=records, storage=self.storage, policy=Policy(), token=None)
         return self.stack.enter_context(serve_embedded(app))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -13,14 +14,19 @@ from urllib.parse import quote
 import pytest
 import requests
 
+from registry.copying import Copier
+from registry.patience import Patience
 from registry.policy import Policy
-from registry.server.api import Fetch, make_app
+from registry.server.api import make_app
+from registry.server.copies import Copies
 from registry.server.embedded import serve_embedded
 from registry.server.records import Records
+from registry.sources import Sources
 from registry.storage import Storage
 from registry.storage.folder import Folder
 from registry.tokens import Token
 from tests.build import FILES, a_descriptor
+from tests.databases import KINDS, Database, NewDatabase, new_database
 
 TIMEOUT = 30
 
@@ -31,7 +37,7 @@ class Running:
 
     url: str
     storage: Storage
-    database: Path
+    database: Database
     token: str | None = None
 
     def call(self, method: str, path: str, **more: Any) -> requests.Response:
@@ -77,6 +83,18 @@ class Running:
         assert answer.status_code == 201, answer.text
         return answer
 
+    def ended(self, model: str, *, within: float = 20) -> dict[str, Any]:
+        """The status of a registration, once it is in progress no more."""
+        deadline = time.monotonic() + within
+        while True:
+            answer = self.call("GET", f"model/{model}/status")
+            assert answer.status_code == 200, answer.text
+            status: dict[str, Any] = answer.json()
+            if status["state"] != "InProgress":
+                return status
+            assert time.monotonic() < deadline, status
+            time.sleep(0.02)
+
     def withdraw(self, model: str) -> None:
         """Take the version out of the lists."""
         lifecycle = {"state": "withdrawn", "reason": "for a test"}
@@ -87,8 +105,9 @@ class Running:
 class Start:
     """Starts endpoints that end with the test; by default over a folder of their own."""
 
-    def __init__(self, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, folder: Path, database: Database, stack: ExitStack) -> None:
         self._folder = folder
+        self._database = database
         self._stack = stack
 
     def __call__(
@@ -97,38 +116,47 @@ class Start:
         policy: Policy | None = None,
         token: str | None = None,
         tokens: Sequence[Token] = (),
-        fetch: Fetch | None = None,
+        patience: Patience | None = None,
         storage: Storage | None = None,
         rate: float | None = None,
     ) -> Running:
-        """One more endpoint over the same folder and database."""
-        database = self._folder / "db" / "records.db"
+        """One more endpoint over the same folder and database; with `patience` for sources, it copies from them."""
         storage = storage or Folder(self._folder / "storage")
-        records = self._stack.enter_context(closing(Records(f"sqlite:///{database}")))
+        records = self._stack.enter_context(closing(Records(self._database.url)))
+        policy = policy or Policy()
+        copies = self._copies(records, storage, policy, patience) if patience else None
         app = make_app(
-            records=records,
-            storage=storage,
-            policy=policy or Policy(),
-            token=token,
-            tokens=tokens,
-            fetch=fetch,
-            rate=rate,
+            records=records, storage=storage, policy=policy, token=token, tokens=tokens, copies=copies, rate=rate
         )
-        return Running(self._stack.enter_context(serve_embedded(app)), storage, database, token)
+        if copies:
+            self._stack.enter_context(copies)
+        return Running(self._stack.enter_context(serve_embedded(app)), storage, self._database, token)
+
+    def _copies(self, records: Records, storage: Storage, policy: Policy, patience: Patience) -> Copies:
+        sources = self._stack.enter_context(closing(Sources(policy, {}, patience=patience)))
+        copier = self._stack.enter_context(closing(Copier(storage)))
+        return Copies(records.registrations, copier, sources)
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def new(request: pytest.FixtureRequest) -> NewDatabase:
+    """Makes databases: all that needs one runs over each kind."""
+    return new_database(request.param, request)
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
+def start(tmp_path: Path, new: NewDatabase) -> Iterator[Start]:
     """Starts endpoints for this test alone."""
     with ExitStack() as stack:
-        yield Start(tmp_path, stack)
+        yield Start(tmp_path, new(tmp_path), stack)
 
 
 @pytest.fixture(scope="module")
-def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def endpoint(tmp_path_factory: pytest.TempPathFactory, new: NewDatabase) -> Iterator[Running]:
     """One endpoint without a token for all tests of a module; each test uses names of its own."""
+    folder = tmp_path_factory.mktemp("endpoint")
     with ExitStack() as stack:
-        yield Start(tmp_path_factory.mktemp("endpoint"), stack)()
+        yield Start(folder, new(folder), stack)()
 
 
 def pointers(answer: requests.Response) -> set[str]:

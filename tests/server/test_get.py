@@ -155,4 +155,4 @@ def test_links_are_recognised_in_a_body_and_not_stored(linked: Running) -> None:
     body = {key: record[key] for key in ("model_config", "model_metainfo")}
     body["model_files"] = {target: linked.file_url("linked/1.0", target) for target in record["model_files"]}
     assert linked.call("PUT", "model/linked/1.0", json=body).status_code == 200
-    assert b"SIGNATURE" not in linked.database.read_bytes()
+    assert "SIGNATURE" not in linked.database.everything()

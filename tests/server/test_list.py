@@ -14,16 +14,18 @@ from hypothesis import strategies as st
 from registry.identity import version_order
 from registry.server.records.record import make_cursor, parse_cursor, sortable
 from tests.build import FILES
+from tests.databases import NewDatabase
 from tests.server.conftest import TIMEOUT, Running, Start, pointers
 
 VERSIONS = ("1.0rc1", "1.0", "1.9", "1.10", "2.0+a", "10")
 
 
 @pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def library(tmp_path_factory: pytest.TempPathFactory, new: NewDatabase) -> Iterator[Running]:
     """Six versions of one model and four more models."""
+    folder = tmp_path_factory.mktemp("library")
     with ExitStack() as stack:
-        running = Start(tmp_path_factory.mktemp("library"), stack)()
+        running = Start(folder, new(folder), stack)()
         for version in reversed(VERSIONS):
             running.register(f"many/{version}")
         code: dict[str, Any] = {

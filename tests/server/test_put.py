@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
 import requests
 
-from registry.errors import SourceError
-from registry.storage import Blob
 from tests.build import FILES
 from tests.server.conftest import TIMEOUT, Running, Start, pointers
 
@@ -200,43 +196,6 @@ def test_files_that_are_not_in_storage_are_named(endpoint: Running, url: str) ->
     assert "SECRET" not in answer.text
 
 
-def test_other_files_are_fetched_once(start: Start) -> None:
-    fetched: list[tuple[str, str]] = []
-
-    def fetch(path: str, source: str) -> Blob:
-        fetched.append((path, source))
-        running.store("fetched/1.0", {"model.bin": b"fetched"})
-        blob = running.storage.stat(path)
-        assert blob is not None
-        return blob
-
-    running = start(fetch=fetch)
-    running.store("fetched/1.0")
-    body = running.body("fetched/1.0")
-    body["model_files"]["model.bin"] = "https://example.com/model.bin?sig=1"
-    assert running.call("PUT", "model/fetched/1.0", json=body).status_code == 201
-    body["model_files"]["model.bin"] = "https://example.com/model.bin?sig=2"
-    assert running.call("PUT", "model/fetched/1.0", json=body).status_code == 200
-    body["model_files"]["model.bin"] = "https://example.com/other.bin"
-    answer = running.call("PUT", "model/fetched/1.0", json=body)
-    assert (answer.status_code, pointers(answer)) == (409, {"/model_files/model.bin"})
-    assert fetched == [("fetched/1.0/model.bin", "https://example.com/model.bin?sig=1")]
-
-
-def test_a_file_that_cannot_be_fetched_is_named_without_its_signature(start: Start) -> None:
-    def fetch(_: str, source: str) -> Blob:
-        raise SourceError(f"{source} is not on the allow-list")
-
-    running = start(fetch=fetch)
-    running.store("unfetched/1.0")
-    body = running.body("unfetched/1.0")
-    body["model_files"]["model.bin"] = "https://example.com/model.bin?sig=SECRET"
-    answer = running.call("PUT", "model/unfetched/1.0", json=body)
-    assert (answer.status_code, pointers(answer)) == (422, {"/model_files/model.bin"})
-    assert "allow-list" in answer.text
-    assert "SECRET" not in answer.text
-
-
 def test_packages_are_named_by_the_url_of_their_file(endpoint: Running) -> None:
     files = {**FILES, "tools-1.0-py3-none-any.whl": b"wheel"}
     endpoint.store("packed/1.0", files)
@@ -250,19 +209,17 @@ def test_packages_are_named_by_the_url_of_their_file(endpoint: Running) -> None:
 
 def test_a_password_is_kept_apart_and_in_no_answer(start: Start) -> None:
     running = start()
-    inference = {"entry_script": "inference.py", "docker_image": "example.com/i:1", "docker_registry": DOCKER}
+    inference = {"entry_script": "inference.py", "docker_image": "example.com/i:1", "docker_registry": {**DOCKER}}
     answer = running.register("secret/1.0", model_config__inference_properties=inference)
     paths = ("model/secret/1.0", "models", "/models/secret/1.0", "model/secret/1.0/status")
     answers = [answer.text, *(running.call("GET", path).text for path in paths)]
     assert not [text for text in answers if PASSWORD in text]
-    with closing(sqlite3.connect(running.database)) as database:
-        assert database.execute("SELECT password FROM passwords").fetchall() == [(PASSWORD,)]
-        assert PASSWORD not in str(database.execute("SELECT * FROM versions").fetchall())
+    assert running.database.rows("SELECT password FROM passwords") == [(PASSWORD,)]
+    assert PASSWORD not in str(running.database.rows("SELECT * FROM versions"))
     body = running.body("secret/1.0", model_config__inference_properties=inference)
     body["model_config"]["inference_properties"]["docker_registry"]["password"] = "a new one"
     assert running.call("PUT", "model/secret/1.0", json=body).status_code == 200
-    with closing(sqlite3.connect(running.database)) as database:
-        assert database.execute("SELECT password FROM passwords").fetchall() == [("a new one",)]
+    assert running.database.rows("SELECT password FROM passwords") == [("a new one",)]
 
 
 def test_a_password_of_the_wrong_kind_is_not_repeated(endpoint: Running) -> None:

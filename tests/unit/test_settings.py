@@ -152,6 +152,41 @@ def test_the_environment_comes_before_the_file() -> None:
     assert unset == parse_settings(EVERYTHING, {})
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////var/registry.db",
+        "sqlite:///registry.db",
+        "postgresql://user:pass@db.example.com:5432/registry?sslmode=require",
+        "postgresql:///registry?host=/run/postgresql",
+    ],
+)
+def test_records_live_in_sqlite_or_postgresql(url: str) -> None:
+    assert parse_settings(None, {"REGISTRY_DATABASE": url}).database == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "sqlite://",
+        "sqlite:///",
+        "mysql://user:s3cret@host/registry",
+        "postgres://user:s3cret@host/registry",
+        "postgresql+psycopg://user:s3cret@host/registry",
+        "postgresql://user:s3cret@host",
+        "postgresql://user:s3cret@host/",
+        "postgresql://user:s3cret@host:port/registry",
+        "postgresql://user:s3cret@host/registry\n",
+        "postgresql://user:s3cret@[::1/registry",
+    ],
+)
+def test_another_database_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(SettingsError, match="REGISTRY_DATABASE is not the URL of") as caught:
+        parse_settings(None, {"REGISTRY_DATABASE": url})
+    assert "s3cret" not in f"{caught.value} {caught.value.hint}"
+
+
 def test_credentials_come_from_the_environment() -> None:
     environment = {
         "REGISTRY_TOKEN": "t0ken",

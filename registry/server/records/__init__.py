@@ -1,6 +1,19 @@
 """What is registered: one record for each version, in a database. The only home of sqlalchemy."""
 
-from registry.server.records.database import OlderGenerationError, Records, RecordsError
-from registry.server.records.record import Draft, Filters, Record
+from registry.errors import RecordsError
+from registry.server.records.database import OlderGenerationError, Records
+from registry.server.records.record import Draft, Filters, Record, Registration, Seen, Work
+from registry.server.records.registrations import Registrations
 
-__all__ = ["Draft", "Filters", "OlderGenerationError", "Record", "Records", "RecordsError"]
+__all__ = [
+    "Draft",
+    "Filters",
+    "OlderGenerationError",
+    "Record",
+    "Records",
+    "RecordsError",
+    "Registration",
+    "Registrations",
+    "Seen",
+    "Work",
+]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -32,6 +32,15 @@ class Draft:
         """The lifecycle with its defaults, as `provenance` tells it."""
         return Lifecycle.model_validate(self.provenance.get("lifecycle") or {}).model_dump()
 
+    @property
+    def is_private(self) -> bool:
+        """Whether only holders of a token may know of it."""
+        return bool(self.sections["model_config"]["private"])
+
+    def with_files(self, files: Json) -> Draft:
+        """The same with what these files are."""
+        return replace(self, sections={**self.sections, "model_files": {**self.sections["model_files"], **files}})
+
 
 @dataclass(frozen=True)
 class Record(Draft):
@@ -42,15 +51,50 @@ class Record(Draft):
     updated: str
     is_removed: bool
 
-    @property
-    def is_private(self) -> bool:
-        """Whether only holders of a token may know of it."""
-        return bool(self.sections["model_config"]["private"])
-
     def entry(self, target: str) -> Json | None:
         """`{sha256, size}` of one file."""
         found: Json | None = self.sections["model_files"].get(target)
         return found
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A registration that is under way, or that failed; its version is not there yet."""
+
+    draft: Draft  # `{url}`, without query, for each file that is to be copied
+    has_failed: bool
+    message: str  # why it failed
+    target: str  # of the file that it failed with; empty: with none in particular
+    etag: str  # of this attempt: another PUT after a failure is another
+    started: str
+    updated: str
+    copied: int  # files that are in private storage
+    total: int
+
+
+@dataclass(frozen=True)
+class Work:
+    """A registration for the one who copies its files."""
+
+    draft: Draft
+    urls: Mapping[str, str] = field(repr=False)  # target → source as it was sent, of what is still to be copied
+    copied: Mapping[str, Json]  # target → `{sha256, size}`, by whoever began
+    claim: str
+
+
+class Seen(NamedTuple):
+    """What there is under a name; whoever decides by it is heard only while it is so."""
+
+    record: Record | None = None
+    registration: Registration | None = None
+
+    @property
+    def etags(self) -> tuple[str | None, str | None]:
+        """What changes with it."""
+        return (
+            self.record.etag if self.record else None,
+            self.registration.etag if self.registration else None,
+        )
 
 
 class Filters(BaseModel):
@@ -67,7 +111,11 @@ class Filters(BaseModel):
     license: str | None = None
     trainable: bool | None = None
     state: Literal["active", "deprecated", "withdrawn"] | None = None
-    q: str | None = Field(default=None, max_length=200, description="part of name or description, in any case")
+    q: str | None = Field(
+        default=None,
+        max_length=200,
+        description="part of name or description, in any case; of one or two characters: how a name begins",
+    )
     limit: int = Field(default=PAGE, ge=1, le=1000)
     cursor: str | None = Field(default=None, description="from the `Link` of the page before")
 

@@ -1,15 +1,10 @@
-"""The tables of the records, and how SQLite is opened so that several threads and processes can use them."""
+"""The tables of the records."""
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Connection, Engine, ForeignKeyConstraint, Index, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy import JSON, BigInteger, Double, ForeignKeyConstraint, Index, Integer, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -21,6 +16,9 @@ class Table(DeclarativeBase):
         list[str]: JSON,
         dict[str, str]: JSON,
         int: BigInteger,
+        float: Double,
+        # Sorts byte by byte, as SQLite does.
+        str: String().with_variant(String(collation="C"), "postgresql"),
     }
 
 
@@ -67,14 +65,25 @@ def _of_version() -> ForeignKeyConstraint:
 
 
 class FacetRow(Table):
-    """One value by which a version is found: an input or output type, or a language."""
+    """One value by which a version is found, such as a language; each value stands in the order of lists."""
 
     __tablename__ = "facets"
-    name: Mapped[str] = mapped_column(primary_key=True)
-    version: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[str] = mapped_column(primary_key=True)
-    __table_args__ = (_of_version(), Index("facets_by_value", "kind", "value"))
+    name: Mapped[str] = mapped_column(primary_key=True)
+    rank: Mapped[str] = mapped_column(primary_key=True)
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class TextRow(Table):
+    """Name and description of a version in lower case; its parts of three characters are indexed beside it."""
+
+    __tablename__ = "texts"
+    number: Mapped[int] = mapped_column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
+    name: Mapped[str]
+    rank: Mapped[str]
+    text: Mapped[str]
+    __table_args__ = (Index("texts_by_order", "name", "rank", unique=True),)
 
 
 class PasswordRow(Table):
@@ -88,29 +97,37 @@ class PasswordRow(Table):
     __table_args__ = (_of_version(),)
 
 
-def make_engine(url: str, *, wait: float) -> Engine:
-    """An engine over the database file, which only its owner may read; file and folder are made.
+class RegistrationRow(Table):
+    """A registration whose files are being copied, or that failed."""
 
-    `wait`: seconds that one who writes waits for another.
-    """
-    path = Path(make_url(url).database or "")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch(mode=0o600)
-    with closing(sqlite3.connect(path, timeout=wait)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")  # kept in the file: readers and a writer do not wait
-    # Parameters hold passwords: they stay out of error messages.
-    engine = create_engine(url, hide_parameters=True)
-    event.listen(engine, "connect", partial(_configure, wait))
-    event.listen(engine, "begin", _begin)
-    return engine
+    __tablename__ = "registrations"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str]  # InProgress or Failed
+    message: Mapped[str]
+    target: Mapped[str]
+    etag: Mapped[str]
+    sections: Mapped[dict[str, Any]]
+    provenance: Mapped[dict[str, Any]]
+    sources: Mapped[dict[str, str]]
+    generation: Mapped[int | None]
+    passwords: Mapped[dict[str, str]]  # key of `model_config` → secret; empty once it has ended
+    attempts: Mapped[int]
+    claim: Mapped[str]  # of the worker that copies; empty: nobody's
+    claimed_until: Mapped[float]  # seconds since 1970
+    started: Mapped[str]
+    updated: Mapped[str]
+    __table_args__ = (Index("registrations_by_claim", "state", "claimed_until"),)
 
 
-def _configure(wait: float, connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
-    connection.execute(f"PRAGMA busy_timeout = {int(wait * 1000)}")
-    connection.execute("PRAGMA foreign_keys = ON")
+class RegistrationFileRow(Table):
+    """One file that is copied for a registration; its URL may be signed, and is kept until it is copied."""
 
-
-def _begin(connection: Connection) -> None:
-    is_writer = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
+    __tablename__ = "registration_files"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(primary_key=True)
+    target: Mapped[str] = mapped_column(primary_key=True)
+    url: Mapped[str]
+    sha256: Mapped[str | None]
+    size: Mapped[int | None]
+    __table_args__ = (ForeignKeyConstraint(["name", "version"], ["registrations.name", "registrations.version"]),)

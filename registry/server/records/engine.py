@@ -1,0 +1,72 @@
+"""How SQLite and PostgreSQL are opened, so that several threads and processes can use one database."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+
+from registry.server.instance import missing_driver
+
+_CONNECTIONS = 20  # to one PostgreSQL from one process: it serves a hundred unless it is told otherwise
+_CONNECT_SECONDS = 10
+
+
+def make_engine(url: str, *, wait: float) -> Engine:
+    """An engine over `sqlite:///…` or `postgresql://…`.
+
+    `wait`: seconds that one who writes waits for another. SettingsError where the driver is missing.
+    """
+    parts = make_url(url)
+    return _sqlite(parts, wait) if parts.get_backend_name() == "sqlite" else _postgres(parts, wait)
+
+
+def _sqlite(url: URL, wait: float) -> Engine:
+    """Over a file that only its owner may read; file and folder are made."""
+    path = Path(url.database or "")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    with closing(sqlite3.connect(path, timeout=wait)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")  # kept in the file: readers and a writer do not wait
+    # Parameters hold passwords: they stay out of error messages.
+    engine = create_engine(url, hide_parameters=True)
+    event.listen(engine, "connect", partial(_configure, wait))
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _configure(wait: float, connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
+    connection.execute(f"PRAGMA busy_timeout = {int(wait * 1000)}")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA secure_delete = ON")  # what signed a URL is not to be found in the file afterwards
+
+
+def _begin(connection: Connection) -> None:
+    is_writer = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
+
+
+def _postgres(url: URL, wait: float) -> Engine:
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:
+        raise missing_driver(error) from error
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        hide_parameters=True,
+        pool_size=_CONNECTIONS,
+        max_overflow=0,
+        pool_timeout=wait,
+        pool_pre_ping=True,  # a server that was started again is not a mistake of the next request
+        connect_args={
+            "connect_timeout": _CONNECT_SECONDS,
+            "application_name": "registry",
+            # No query is meant to read a whole table, whatever the statistics say of it at the moment.
+            "options": f"-c lock_timeout={int(wait * 1000)} -c enable_seqscan=off",
+        },
+    )

@@ -1,0 +1,1 @@
+"""The steps of the tables, run by alembic when a database is opened."""

@@ -1,0 +1,1 @@
+"""One step in each module; never changed once it has been released."""

@@ -1,0 +1,72 @@
+"""Short transactions over one database, and what went wrong in them in our words."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from hashlib import sha256
+
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from registry.errors import RecordsError
+from registry.server.records.engine import make_engine
+
+
+class Sessions:
+    """Opens transactions; safe to use from several threads. `wait`: seconds that one who writes waits for another."""
+
+    def __init__(self, url: str, *, wait: float) -> None:
+        with _translated():
+            self._engine = make_engine(url, wait=wait)
+        # A writer takes the lock as it begins: one that upgrades later would fail where it can only wait.
+        self._writer = self._engine.execution_options(writes=True)
+        self.is_postgres = self._engine.dialect.name == "postgresql"
+
+    def close(self) -> None:
+        """Let the database go."""
+        self._engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A transaction that changes nothing; raises RecordsError."""
+        with _translated(), Session(self._engine) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def writing(self, what: str) -> Iterator[Session]:
+        """Only one writes to the same thing at once: SQLite has one writer, PostgreSQL a lock for each name."""
+        with _translated(), Session(self._writer, expire_on_commit=False) as session, session.begin():
+            if self.is_postgres:
+                session.execute(select(func.pg_advisory_xact_lock(_lock_number(what))))
+            yield session
+
+    def settle(self) -> None:
+        """Of what was deleted nothing stays in the log of a file, unless somebody reads it at this moment."""
+        if not self.is_postgres:
+            with _translated(), closing(self._engine.raw_connection()) as connection:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def clock(self, session: Session) -> float:
+        """Seconds since 1970 by the one clock of all that use the database: the server's, or this machine's."""
+        if not self.is_postgres:
+            return time.time()
+        return float(session.scalar(text("SELECT extract(epoch FROM clock_timestamp())::float8")) or 0.0)
+
+
+def _lock_number(what: str) -> int:
+    return int.from_bytes(sha256(f"registry {what}".encode()).digest()[:8], signed=True)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as error:  # the driver's own comes up where a connection is opened
+        # Its own text tells the statement; the cause tells what happened.
+        hint = "see whether it runs, or is a database; moved away, `registry reconcile --full` makes its records again"
+        cause = getattr(error, "orig", None) or error
+        raise RecordsError(f"the database did not answer: {cause}", hint=hint) from error
