@@ -111,7 +111,11 @@ class Filters(BaseModel):
     license: str | None = None
     trainable: bool | None = None
     state: Literal["active", "deprecated", "withdrawn"] | None = None
-    q: str | None = Field(default=None, max_length=200, description="part of name or description, in any case")
+    q: str | None = Field(
+        default=None,
+        max_length=200,
+        description="part of name or description, in any case; of one or two characters: how a name begins",
+    )
     limit: int = Field(default=PAGE, ge=1, le=1000)
     cursor: str | None = Field(default=None, description="from the `Link` of the page before")
 
