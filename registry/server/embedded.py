@@ -20,7 +20,7 @@ _GRACE = 5  # seconds that requests in flight have to end in
 @contextmanager
 def serve_embedded(app: FastAPI) -> Iterator[str]:
     """Serve on a free loopback port until the block ends; yields `http://127.0.0.1:PORT`."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+    with closing(_listen("127.0.0.1", 0)) as listener:
         server = _server(app)
         thread = threading.Thread(target=server.run, args=([listener],), name="registry-endpoint", daemon=True)
         thread.start()
@@ -34,9 +34,8 @@ def serve_embedded(app: FastAPI) -> Iterator[str]:
 
 def serve(app: FastAPI, *, host: str, port: int) -> None:
     """Serve in the foreground until interrupted; UsageError when the address cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        listener = socket.create_server((host, port), family=family)
+        listener = _listen(host, port)
     except OSError as error:
         raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another `--port`") from error
     with closing(listener):
@@ -44,6 +43,13 @@ def serve(app: FastAPI, *, host: str, port: int) -> None:
             _server(app).run([listener])
         except KeyboardInterrupt:
             return  # the ordinary end of a server in the foreground
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket whose connections send at once: an answer's body would wait 40 ms for word of its head."""
+    listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def _server(app: FastAPI) -> uvicorn.Server:
