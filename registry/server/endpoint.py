@@ -124,7 +124,11 @@ async def _reader(request: Request, here: Here) -> bool:
     return here.access.sees_private(request.headers.get("authorization"), request.headers.get("host", ""))
 
 
-async def _model(name: str, version: str) -> ModelId:
+async def _model(request: Request, name: str, version: str) -> ModelId:
+    if (
+        "\0" in name + version and request.method != "PUT"
+    ):  # which says what is wrong with it; databases cannot look it up
+        raise ProblemError(404, "no name and no version holds a null character")
     return ModelId(name, version)
 
 
