@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.build import a_version, git, write
+from tests.workflows.github import GitHub
 
 ROOT = Path(__file__).parent.parent.parent
 STUBS = Path(__file__).parent / "stubs"
@@ -61,9 +62,10 @@ class Run:
 class Forge:
     """A repository with the tool and one small model on main; `env` is added to what each run sees."""
 
-    def __init__(self, folder: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, env: Mapping[str, str] | None = None, github: GitHub | None = None) -> None:
         self.folder = folder
         self.origin = folder / "origin.git"
+        self.github = github or GitHub(SLUG)
         self._env = dict(env or {})
         self._numbers = {"clone": 0, "pull": 0, "run": 0}
         first = folder / "first"
@@ -92,8 +94,29 @@ class Forge:
         number = self._numbers["pull"]
         base, head = self._id("main"), self._id(branch)
         merge = self._merge([branch], f"refs/pull/{number}/merge")
+        self.github.add_pull(number, branch, head)
         pull = {"number": number, "head": {"ref": branch, "sha": head}, "base": {"ref": "main", "sha": base}}
         return self._event("pull_request", merge, action="opened", number=number, pull_request=pull)
+
+    def push_again(self, clone: Path, number: int) -> Event:
+        """Commit everything in a clone and push it to the branch of a pull request."""
+        head = self.github.pulls[number]["head"]
+        base, head["sha"] = self._id("main"), self.push(clone, head["ref"])
+        merge = self._merge([head["ref"]], f"refs/pull/{number}/merge")
+        pull = {
+            "number": number,
+            "head": {"ref": head["ref"], "sha": head["sha"]},
+            "base": {"ref": "main", "sha": base},
+        }
+        return self._event("pull_request", merge, action="synchronize", number=number, pull_request=pull)
+
+    def follow(self, number: int, **told: Any) -> Event:
+        """What starts when a run about a pull request is over; `told` is what the run says otherwise of itself."""
+        head = self.github.pulls[number]["head"]
+        repository = {"id": 1, "full_name": head["repo"]["full_name"]}
+        run = {"event": "pull_request", "head_sha": head["sha"], "head_branch": head["ref"], "conclusion": "success"}
+        run |= {"head_repository": repository, "pull_requests": [], **told}
+        return self._event("workflow_run", self._id("main"), action="completed", workflow_run=run)
 
     def queue(self, *branches: str) -> Event:
         """Put branches into the merge queue as one group."""
@@ -106,6 +129,9 @@ class Forge:
         """Merge a branch into main; the event is the push that this is."""
         before = self._id("main")
         after = self._merge([branch], "refs/heads/main")
+        for number, pull in self.github.pulls.items():
+            if pull["head"]["ref"] == branch:
+                self.github.merge(number, after)
         return self._event("push", after, ref="refs/heads/main", before=before, after=after, deleted=False)
 
     def schedule(self) -> Event:
@@ -135,9 +161,11 @@ class Forge:
         (folder / "home").mkdir()
         seen = {"GITHUB_REPOSITORY": SLUG, "GITHUB_RUN_ID": str(self._numbers["run"]), **self._env, **(env or {})}
         seen |= {"FORGE_ORIGIN": self._url, "FORGE_PYTHON": os.path.realpath(sys.executable)}
+        secrets = {"GITHUB_TOKEN": self.github.token, **(secrets or {})}
+        seen |= self._ways(folder)
         command = [act(), event.name, "--json", "-W", f".github/workflows/{workflow}", "-e", str(folder / "event.json")]
         command += _offline(folder) + _stubs(repository)
-        command += [*_each("--env", seen), *_each("-s", secrets or {}), *_each("--var", variables or {})]
+        command += [*_each("--env", seen), *_each("-s", secrets), *_each("--var", variables or {})]
         try:
             return _parse(_output(command, repository, folder / "home"))
         finally:
@@ -146,6 +174,12 @@ class Forge:
     @property
     def _url(self) -> str:
         return self.origin.as_uri()  # a plain path would ignore --depth
+
+    def _ways(self, folder: Path) -> dict[str, str]:
+        """How steps reach the API, and git the repository on github.com."""
+        config = folder / "gitconfig"
+        config.write_text(f'[url "{self._url}"]\n\tinsteadOf = https://github.com/{SLUG}\n')
+        return {"GITHUB_API_URL": self.github.url, "GIT_CONFIG_GLOBAL": str(config)}
 
     def _next(self, kind: str) -> Path:
         self._numbers[kind] += 1
