@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pytest
 
 from tests.build import a_version, git, write
 from tests.workflows.github import GitHub
+from tests.workflows.said import Run, parse_run
 
 ROOT = Path(__file__).parent.parent.parent
 STUBS = Path(__file__).parent / "stubs"
@@ -37,28 +38,6 @@ class Event:
     commit: str
 
 
-@dataclass(frozen=True)
-class Annotation:
-    """What the forge shows on a line of a file."""
-
-    level: str  # error, warning or notice
-    file: str
-    line: int
-    column: int
-    title: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Run:
-    """How the run of one workflow ended; a job that did not run is not in `jobs`."""
-
-    jobs: Mapping[str, str] = field(default_factory=dict)  # job id → success, failure, …
-    annotations: tuple[Annotation, ...] = ()
-    summary: str = ""
-    log: str = ""
-
-
 class Forge:
     """A repository with the tool and one small model on main; `env` is added to what each run sees."""
 
@@ -66,15 +45,20 @@ class Forge:
         self.folder = folder
         self.origin = folder / "origin.git"
         self.github = github or GitHub(SLUG)
-        self._env = dict(env or {})
+        self.env = dict(env or {})
         self._numbers = {"clone": 0, "pull": 0, "run": 0}
         first = folder / "first"
-        copy_tool(first)
+        self.fill(first)
         write(first, MODEL, a_version())
-        git(first, "init", "--quiet", "--initial-branch=main")
-        commit(first, "the tool and a model")
-        git(folder, "clone", "--quiet", "--bare", str(first), str(self.origin))
-        git(self.origin, "config", "uploadpack.allowAnySHA1InWant", "true")  # as GitHub does
+        make_origin(first, self.origin)
+
+    def fill(self, first: Path) -> None:
+        """Put into the first commit what workflows need: here the tool."""
+        copy_tool(first)
+
+    def actions(self, repository: Path) -> list[str]:
+        """The options by which act finds actions of others."""
+        return stubs(repository)
 
     def clone(self) -> Path:
         """A new clone with main checked out; its `git push` arrives in `origin`."""
@@ -159,15 +143,15 @@ class Forge:
         git(repository, "checkout", "--quiet", "--detach", event.commit)
         (folder / "event.json").write_text(json.dumps(event.payload))
         (folder / "home").mkdir()
-        seen = {"GITHUB_REPOSITORY": SLUG, "GITHUB_RUN_ID": str(self._numbers["run"]), **self._env, **(env or {})}
+        seen = {"GITHUB_REPOSITORY": SLUG, "GITHUB_RUN_ID": str(self._numbers["run"]), **self.env, **(env or {})}
         seen |= {"FORGE_ORIGIN": self._url, "FORGE_PYTHON": os.path.realpath(sys.executable)}
         secrets = {"GITHUB_TOKEN": self.github.token, **(secrets or {})}
         seen |= self._ways(folder)
         command = [act(), event.name, "--json", "-W", f".github/workflows/{workflow}", "-e", str(folder / "event.json")]
-        command += _offline(folder) + _stubs(repository)
+        command += _offline(folder) + self.actions(repository)
         command += [*_each("--env", seen), *_each("-s", secrets), *_each("--var", variables or {})]
         try:
-            return _parse(_output(command, repository, folder / "home"))
+            return parse_run(_output(command, repository, folder / "home"))
         finally:
             shutil.rmtree(folder / "cache", ignore_errors=True)  # what failed leaves a whole environment there
 
@@ -233,6 +217,15 @@ def commit(repository: Path, message: str) -> None:
     git(repository, "commit", "--quiet", "--allow-empty", f"--message={message}")
 
 
+def make_origin(first: Path, origin: Path) -> str:
+    """Commit a folder as the main branch of a new repository, and push it; returns the commit's id."""
+    git(first, "init", "--quiet", "--initial-branch=main")
+    commit(first, "what there is at first")
+    git(first, "clone", "--quiet", "--bare", str(first), str(origin))
+    git(origin, "config", "uploadpack.allowAnySHA1InWant", "true")  # as GitHub does
+    return git(first, "rev-parse", "HEAD")
+
+
 def wheelhouse(folder: Path) -> dict[str, str]:
     """Download what the tool needs once; returns the environment in which pip installs from there alone."""
     requirements = ROOT / "requirements" / "run.txt"
@@ -250,7 +243,8 @@ def _offline(folder: Path) -> list[str]:
     return options
 
 
-def _stubs(repository: Path) -> list[str]:
+def stubs(repository: Path) -> list[str]:
+    """Stand-ins for each action that the files of a repository use."""
     files = [*repository.glob(".github/**/*.yml")]
     used = {match.groups() for file in files for match in _USES.finditer(file.read_text())}
     return [part for name, stub in sorted(used) for part in ("--local-repository", f"{name}={STUBS / stub}")]
@@ -283,20 +277,3 @@ def _output(command: list[str], repository: Path, home: Path) -> str:
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)  # the steps too
             raise
-
-
-def _parse(output: str) -> Run:
-    """What act wrote, line by line; some lines are not JSON."""
-    lines = [json.loads(line) if line.startswith("{") else {"msg": line + "\n"} for line in output.splitlines()]
-    return Run(
-        jobs={line["jobID"]: line["jobResult"] for line in lines if "jobResult" in line},
-        annotations=tuple(_annotation(line) for line in lines if line.get("command") in ("error", "warning", "notice")),
-        summary="".join(line["content"] for line in lines if line.get("command") == "summary"),
-        log="".join(line["msg"] if line["msg"].endswith("\n") else line["msg"] + "\n" for line in lines),
-    )
-
-
-def _annotation(line: Mapping[str, Any]) -> Annotation:
-    place = line["kvPairs"] or {}
-    where = (place.get("file", ""), int(place.get("line", 0)), int(place.get("col", 0)))
-    return Annotation(line["command"], *where, place.get("title", ""), line["arg"])

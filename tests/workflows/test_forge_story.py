@@ -13,9 +13,10 @@ from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
 from tests.azurite import Azurite
 from tests.build import a_descriptor, a_version, write
-from tests.workflows.act import SLUG, Event, Forge, Run
+from tests.workflows.act import SLUG, Event, Forge
 from tests.workflows.github import GitHub
 from tests.workflows.production import Production, a_production
+from tests.workflows.said import Run
 
 
 @pytest.fixture
@@ -38,6 +39,7 @@ def production(tmp_path: Path, azurite: Azurite) -> Iterator[Production]:
         yield made
 
 
+@pytest.mark.timeout(900)  # eight runs, each of which installs the tool
 def test_a_pull_request_is_judged_merged_and_told_and_drift_is_one_issue(
     forge: Forge, github: GitHub, production: Production
 ) -> None:

@@ -11,8 +11,9 @@ import pytest
 
 from tests.azurite import Azurite
 from tests.build import a_descriptor, a_version, write
-from tests.workflows.act import Annotation, Event, Forge, Run
+from tests.workflows.act import Event, Forge
 from tests.workflows.planted import plant
+from tests.workflows.said import Annotation, Run
 
 MISTAKE = a_version(a_descriptor(colour="red"))
 NO_KEY = Annotation(
