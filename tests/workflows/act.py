@@ -10,13 +10,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.build import a_version, git, write
+from tests.workflows.github import GitHub
+from tests.workflows.said import Run, parse_run
 
 ROOT = Path(__file__).parent.parent.parent
 STUBS = Path(__file__).parent / "stubs"
@@ -36,43 +38,27 @@ class Event:
     commit: str
 
 
-@dataclass(frozen=True)
-class Annotation:
-    """What the forge shows on a line of a file."""
-
-    level: str  # error, warning or notice
-    file: str
-    line: int
-    column: int
-    title: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Run:
-    """How the run of one workflow ended; a job that did not run is not in `jobs`."""
-
-    jobs: Mapping[str, str] = field(default_factory=dict)  # job id → success, failure, …
-    annotations: tuple[Annotation, ...] = ()
-    summary: str = ""
-    log: str = ""
-
-
 class Forge:
     """A repository with the tool and one small model on main; `env` is added to what each run sees."""
 
-    def __init__(self, folder: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, env: Mapping[str, str] | None = None, github: GitHub | None = None) -> None:
         self.folder = folder
         self.origin = folder / "origin.git"
-        self._env = dict(env or {})
+        self.github = github or GitHub(SLUG)
+        self.env = dict(env or {})
         self._numbers = {"clone": 0, "pull": 0, "run": 0}
         first = folder / "first"
-        copy_tool(first)
+        self.fill(first)
         write(first, MODEL, a_version())
-        git(first, "init", "--quiet", "--initial-branch=main")
-        commit(first, "the tool and a model")
-        git(folder, "clone", "--quiet", "--bare", str(first), str(self.origin))
-        git(self.origin, "config", "uploadpack.allowAnySHA1InWant", "true")  # as GitHub does
+        make_origin(first, self.origin)
+
+    def fill(self, first: Path) -> None:
+        """Put into the first commit what workflows need: here the tool."""
+        copy_tool(first)
+
+    def actions(self, repository: Path) -> list[str]:
+        """The options by which act finds actions of others."""
+        return stubs(repository)
 
     def clone(self) -> Path:
         """A new clone with main checked out; its `git push` arrives in `origin`."""
@@ -92,8 +78,29 @@ class Forge:
         number = self._numbers["pull"]
         base, head = self._id("main"), self._id(branch)
         merge = self._merge([branch], f"refs/pull/{number}/merge")
+        self.github.add_pull(number, branch, head)
         pull = {"number": number, "head": {"ref": branch, "sha": head}, "base": {"ref": "main", "sha": base}}
         return self._event("pull_request", merge, action="opened", number=number, pull_request=pull)
+
+    def push_again(self, clone: Path, number: int) -> Event:
+        """Commit everything in a clone and push it to the branch of a pull request."""
+        head = self.github.pulls[number]["head"]
+        base, head["sha"] = self._id("main"), self.push(clone, head["ref"])
+        merge = self._merge([head["ref"]], f"refs/pull/{number}/merge")
+        pull = {
+            "number": number,
+            "head": {"ref": head["ref"], "sha": head["sha"]},
+            "base": {"ref": "main", "sha": base},
+        }
+        return self._event("pull_request", merge, action="synchronize", number=number, pull_request=pull)
+
+    def follow(self, number: int, **told: Any) -> Event:
+        """What starts when a run about a pull request is over; `told` is what the run says otherwise of itself."""
+        head = self.github.pulls[number]["head"]
+        repository = {"id": 1, "full_name": head["repo"]["full_name"]}
+        run = {"event": "pull_request", "head_sha": head["sha"], "head_branch": head["ref"], "conclusion": "success"}
+        run |= {"head_repository": repository, "pull_requests": [], **told}
+        return self._event("workflow_run", self._id("main"), action="completed", workflow_run=run)
 
     def queue(self, *branches: str) -> Event:
         """Put branches into the merge queue as one group."""
@@ -106,6 +113,9 @@ class Forge:
         """Merge a branch into main; the event is the push that this is."""
         before = self._id("main")
         after = self._merge([branch], "refs/heads/main")
+        for number, pull in self.github.pulls.items():
+            if pull["head"]["ref"] == branch:
+                self.github.merge(number, after)
         return self._event("push", after, ref="refs/heads/main", before=before, after=after, deleted=False)
 
     def schedule(self) -> Event:
@@ -133,19 +143,27 @@ class Forge:
         git(repository, "checkout", "--quiet", "--detach", event.commit)
         (folder / "event.json").write_text(json.dumps(event.payload))
         (folder / "home").mkdir()
-        seen = {"GITHUB_REPOSITORY": SLUG, "GITHUB_RUN_ID": str(self._numbers["run"]), **self._env, **(env or {})}
+        seen = {"GITHUB_REPOSITORY": SLUG, "GITHUB_RUN_ID": str(self._numbers["run"]), **self.env, **(env or {})}
         seen |= {"FORGE_ORIGIN": self._url, "FORGE_PYTHON": os.path.realpath(sys.executable)}
+        secrets = {"GITHUB_TOKEN": self.github.token, **(secrets or {})}
+        seen |= self._ways(folder)
         command = [act(), event.name, "--json", "-W", f".github/workflows/{workflow}", "-e", str(folder / "event.json")]
-        command += _offline(folder) + _stubs(repository)
-        command += [*_each("--env", seen), *_each("-s", secrets or {}), *_each("--var", variables or {})]
+        command += _offline(folder) + self.actions(repository)
+        command += [*_each("--env", seen), *_each("-s", secrets), *_each("--var", variables or {})]
         try:
-            return _parse(_output(command, repository, folder / "home"))
+            return parse_run(_output(command, repository, folder / "home"))
         finally:
             shutil.rmtree(folder / "cache", ignore_errors=True)  # what failed leaves a whole environment there
 
     @property
     def _url(self) -> str:
         return self.origin.as_uri()  # a plain path would ignore --depth
+
+    def _ways(self, folder: Path) -> dict[str, str]:
+        """How steps reach the API, and git the repository on github.com."""
+        config = folder / "gitconfig"
+        config.write_text(f'[url "{self._url}"]\n\tinsteadOf = https://github.com/{SLUG}\n')
+        return {"GITHUB_API_URL": self.github.url, "GIT_CONFIG_GLOBAL": str(config)}
 
     def _next(self, kind: str) -> Path:
         self._numbers[kind] += 1
@@ -199,6 +217,15 @@ def commit(repository: Path, message: str) -> None:
     git(repository, "commit", "--quiet", "--allow-empty", f"--message={message}")
 
 
+def make_origin(first: Path, origin: Path) -> str:
+    """Commit a folder as the main branch of a new repository, and push it; returns the commit's id."""
+    git(first, "init", "--quiet", "--initial-branch=main")
+    commit(first, "what there is at first")
+    git(first, "clone", "--quiet", "--bare", str(first), str(origin))
+    git(origin, "config", "uploadpack.allowAnySHA1InWant", "true")  # as GitHub does
+    return git(first, "rev-parse", "HEAD")
+
+
 def wheelhouse(folder: Path) -> dict[str, str]:
     """Download what the tool needs once; returns the environment in which pip installs from there alone."""
     requirements = ROOT / "requirements" / "run.txt"
@@ -216,7 +243,8 @@ def _offline(folder: Path) -> list[str]:
     return options
 
 
-def _stubs(repository: Path) -> list[str]:
+def stubs(repository: Path) -> list[str]:
+    """Stand-ins for each action that the files of a repository use."""
     files = [*repository.glob(".github/**/*.yml")]
     used = {match.groups() for file in files for match in _USES.finditer(file.read_text())}
     return [part for name, stub in sorted(used) for part in ("--local-repository", f"{name}={STUBS / stub}")]
@@ -249,20 +277,3 @@ def _output(command: list[str], repository: Path, home: Path) -> str:
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)  # the steps too
             raise
-
-
-def _parse(output: str) -> Run:
-    """What act wrote, line by line; some lines are not JSON."""
-    lines = [json.loads(line) if line.startswith("{") else {"msg": line + "\n"} for line in output.splitlines()]
-    return Run(
-        jobs={line["jobID"]: line["jobResult"] for line in lines if "jobResult" in line},
-        annotations=tuple(_annotation(line) for line in lines if line.get("command") in ("error", "warning", "notice")),
-        summary="".join(line["content"] for line in lines if line.get("command") == "summary"),
-        log="".join(line["msg"] if line["msg"].endswith("\n") else line["msg"] + "\n" for line in lines),
-    )
-
-
-def _annotation(line: Mapping[str, Any]) -> Annotation:
-    place = line["kvPairs"] or {}
-    where = (place.get("file", ""), int(place.get("line", 0)), int(place.get("col", 0)))
-    return Annotation(line["command"], *where, place.get("title", ""), line["arg"])

@@ -99,13 +99,21 @@ class Desk:
         assert self.github.token not in done.out + done.err
         return done
 
-    def review(self, number: int, *, event: str = "pull_request", wait: int = 0, **changes: Any) -> Done:
+    def review(
+        self,
+        number: int,
+        *,
+        event: str = "pull_request",
+        wait: int = 0,
+        env: Mapping[str, str] | None = None,
+        **changes: Any,
+    ) -> Done:
         """The run that follows one about a pull request, of which a test may tell something else."""
         head = self.github.pulls[number]["head"]
         repository = {"full_name": head["repo"]["full_name"]} if head["repo"] else None
         run = {"event": event, "head_sha": head["sha"], "head_branch": head["ref"], "head_repository": repository}
         payload = {"workflow_run": {**run, "conclusion": "success", "pull_requests": [], **changes}}
-        return self.run("review", f"--wait={wait}", event="workflow_run", payload=payload)
+        return self.run("review", f"--wait={wait}", event="workflow_run", payload=payload, env=env)
 
     def _merge(self, number: int) -> str | None:
         """The commit that merges a pull request into main as it is now; None where they conflict."""

@@ -235,3 +235,17 @@ def test_the_machinery_has_other_owners_than_the_models() -> None:
 def test_a_linter_finds_nothing(command: list[str]) -> None:
     done = subprocess.run([tool(command[0]), *command[1:]], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_documentation_names_each_workflow_input_and_output() -> None:
+    page = (ROOT / "docs" / "workflows.md").read_text()
+    assert [file.name for file in FILES if f"`{file.name}`" not in page] == []
+    action = load(FOLDER / "actions" / "registry" / "action.yml")
+    rows = re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE)
+    assert [name for name in (*action["inputs"], *action["outputs"]) if name not in rows] == []
+    assert [name for name in ENVIRONMENTS.values() if f"**Environment `{name}`**" not in page] == []
+    for name, granted in WRITES.items():
+        [row] = re.findall(rf"^\| `{re.escape(name)}` \|.*write`.*$", page, re.MULTILINE)
+        assert {key for key, value in re.findall(r"`([\w-]+): (\w+)`", row) if value == "write"} == {
+            key for job in granted.values() for key in job
+        }

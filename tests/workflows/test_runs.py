@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,9 @@ import pytest
 
 from tests.azurite import Azurite
 from tests.build import a_descriptor, a_version, write
-from tests.workflows.act import Annotation, Event, Forge, Run
+from tests.workflows.act import Event, Forge
+from tests.workflows.planted import plant
+from tests.workflows.said import Annotation, Run
 
 MISTAKE = a_version(a_descriptor(colour="red"))
 NO_KEY = Annotation(
@@ -153,32 +154,3 @@ def reconcile(forge: Forge, event: Event, folder: Path) -> Run:
     database = {"REGISTRY_DATABASE": f"sqlite:///{folder / 'registry.db'}"}
     variables = {"REGISTRY_STORAGE": str(folder / "storage")}
     return forge.run(event, "reconcile.yml", secrets=database, variables=variables)
-
-
-def plant(clone: Path, marker: Path) -> None:
-    """Put into a tree what would write its own name into `marker` when Python, pip or a shell took it from there."""
-    python = ["sitecustomize.py", "usercustomize.py", "conftest.py", "setup.py", "click.py", "git.py", "yaml.py"]
-    python += ["venv.py", "pip.py", "json.py", "registry/__init__.py", "registry/cli/__init__.py", "registry/git.py"]
-    for name in python:
-        (clone / name).write_text(f"with open({str(marker)!r}, 'a') as file:\n    file.write({name + ' '!r})\n")
-    for name in ("registry-command", "python", "pip", "git", "head"):
-        script = clone / name
-        script.write_text(f"#!/bin/sh\necho {name} >> '{marker}'\n")
-        script.chmod(0o755)
-    (clone / "requirements" / "run.txt").write_text("./\n")
-    (clone / "pip.conf").write_text("[global]\nno-index = true\n")
-    (clone / "pyproject.toml").write_text(
-        textwrap.dedent(
-            """
-            [build-system]
-            requires = []
-            build-backend = "setup"
-            backend-path = ["."]
-            [project]
-            name = "registry"
-            version = "6.6.6"
-            [tool.registry.severity]
-            unknown-key = "off"
-            """
-        )
-    )
