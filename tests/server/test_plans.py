@@ -75,8 +75,8 @@ def plans(database: Database, asked: list[tuple[str, Any]]) -> Iterator[str]:
     """The plan of each query, as the database tells it."""
     explain = "EXPLAIN QUERY PLAN " if database.is_sqlite else "EXPLAIN "
     with database.open() as connection:
-        if not database.is_sqlite:
-            connection.execute(text("SET enable_seqscan = off"))
+        for way in () if database.is_sqlite else ("seqscan", "mergejoin", "hashjoin"):  # as the endpoint is connected
+            connection.execute(text(f"SET enable_{way} = off"))
         for statement, parameters in asked:
             if statement.lstrip().startswith("SELECT") and "pg_advisory" not in statement:
                 rows = connection.exec_driver_sql(explain + statement, parameters).all()
@@ -85,7 +85,9 @@ def plans(database: Database, asked: list[tuple[str, Any]]) -> Iterator[str]:
 
 def whole_tables(plan: str) -> list[str]:
     """The lines that tell of a table, or an index, that is read from one end to the other."""
-    return re.findall(r"Seq Scan on \w+|SCAN (?!grams VIRTUAL|places|texts_with|anon|\(|CONSTANT)\w+.*", plan)
+    return re.findall(
+        r"Seq Scan on \w+|Merge Join|Hash Join|SCAN (?!grams VIRTUAL|places|texts_with|anon|\(|CONSTANT)\w+.*", plan
+    )
 
 
 def test_a_look_at_every_version_would_be_noticed(database: Database) -> None:

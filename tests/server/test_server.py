@@ -247,3 +247,12 @@ def test_an_answer_does_not_wait_for_an_acknowledgement(app: FastAPI) -> None:
 def test_an_address_that_is_taken_is_an_error_of_usage(app: FastAPI) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken, pytest.raises(UsageError, match="cannot listen"):
         serve(app, host="127.0.0.1", port=taken.getsockname()[1])
+
+
+def test_an_answer_does_not_wait_for_word_of_its_head(endpoint: Running) -> None:
+    endpoint.register("prompt/1.0")
+    with requests.Session() as session:
+        began = time.monotonic()
+        for _ in range(50):
+            assert session.get(f"{endpoint.url}/api/v1.0/model/prompt/1.0", timeout=TIMEOUT).status_code == 200
+    assert time.monotonic() - began < 50 * 0.04  # which a connection takes that collects what it sends

@@ -18,7 +18,7 @@ from registry.server.records.record import Draft, Filters, Record, Registration,
 from registry.server.records.registrations import Registrations, accept, forget, keep_passwords, seen_registration
 from registry.server.records.rows import fill, known, new_etag, new_row, now, record_of
 from registry.server.records.sessions import Sessions
-from registry.server.records.tables import InstanceRow, PasswordRow, VersionRow
+from registry.server.records.tables import InstanceRow, PasswordRow, RegistrationRow, VersionRow
 from registry.wire import Json
 
 Guard = Callable[[Record | None], None]  # sees what is stored inside of the transaction; raises to leave it so
@@ -84,10 +84,10 @@ class Records:
         by now than was seen; raises OlderGenerationError.
         """
         with self._sessions.writing(str(draft.model)) as session:
-            if _seen(session, draft.model).etags != seen.etags:
+            if _etags(session, draft.model) != seen.etags:
                 return None
             _check_generation(session, draft.generation)
-            row = session.get(VersionRow, tuple(draft.model))
+            row = session.get(VersionRow, tuple(draft.model)) if seen.record else None
             is_new = row is None
             if row is None:
                 row = new_row(draft)
@@ -109,7 +109,7 @@ class Records:
         None where there is something else by now than was seen; raises OlderGenerationError.
         """
         with self._sessions.writing(str(draft.model)) as session:
-            if _seen(session, draft.model).etags != seen.etags:
+            if _etags(session, draft.model) != seen.etags:
                 return None
             _check_generation(session, draft.generation)
             return accept(session, draft, urls, passwords)
@@ -150,6 +150,16 @@ class Records:
 def _seen(session: Session, model: ModelId) -> Seen:
     record = record_of(session.get(VersionRow, tuple(model)))
     return Seen(record, None if record else seen_registration(session, model))
+
+
+def _etags(session: Session, model: ModelId) -> tuple[str | None, str | None]:
+    """What `Seen` compares, without what it tells."""
+    record, registration = (
+        select(rows.etag).where(rows.name == model.name, rows.version == model.version).scalar_subquery()
+        for rows in (VersionRow, RegistrationRow)
+    )
+    found = session.execute(select(record, registration)).one()
+    return found[0], None if found[0] else found[1]
 
 
 def _highest_generation(session: Session) -> int:

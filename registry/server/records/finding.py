@@ -16,8 +16,7 @@ from registry.server.records.tables import FacetRow, TextRow
 def make_findable(session: Session, draft: Draft) -> None:
     """A new version is found from now on."""
     _add(session, draft.model, facets(draft))
-    name, rank = _place(draft.model)
-    session.execute(insert(TextRow).values(name=name, rank=rank, text=text_of(draft)))
+    _add_text(session, draft)
 
 
 def find_as(session: Session, before: Draft, after: Draft) -> None:
@@ -27,8 +26,7 @@ def find_as(session: Session, before: Draft, after: Draft) -> None:
     _add(session, after.model, new.keys() - old.keys())
     if text_of(before) != text_of(after):
         _take_text(session, before.model)
-        name, rank = _place(after.model)
-        session.execute(insert(TextRow).values(name=name, rank=rank, text=text_of(after)))
+        _add_text(session, after)
 
 
 def find_no_more(session: Session, draft: Draft) -> None:
@@ -40,7 +38,7 @@ def find_no_more(session: Session, draft: Draft) -> None:
 def _add(session: Session, model: ModelId, found: Iterable[Facet]) -> None:
     name, rank = _place(model)
     if rows := [{"kind": kind, "value": value, "name": name, "rank": rank} for kind, value in found]:
-        session.execute(insert(FacetRow), rows)
+        session.connection().execute(insert(FacetRow), rows)  # without what objects cost
 
 
 def _take(session: Session, model: ModelId, found: Iterable[Facet]) -> None:
@@ -48,6 +46,11 @@ def _take(session: Session, model: ModelId, found: Iterable[Facet]) -> None:
     for kind, value in found:
         here = FacetRow.name == name, FacetRow.rank == rank
         session.execute(delete(FacetRow).where(FacetRow.kind == kind, FacetRow.value == value, *here))
+
+
+def _add_text(session: Session, draft: Draft) -> None:
+    name, rank = _place(draft.model)
+    session.connection().execute(insert(TextRow).values(name=name, rank=rank, text=text_of(draft)))
 
 
 def _take_text(session: Session, model: ModelId) -> None:

@@ -35,7 +35,7 @@ from registry.wire import Json
 
 WINDOW = 1000  # places that are looked at at once
 WINDOWS = 5  # for one page
-RARE = 1000  # versions with a text: so few are found first, and put in order then
+RARE = 2500  # versions with a text: so few are found first, and put in order then
 _GRAM = 3  # characters: a text is found by its parts of this length
 _LAST = chr(0x10FFFF)  # sorts after all that a name may hold
 _GRAMS = table("grams", column("rowid"), column("grams"))  # of SQLite
