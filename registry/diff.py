@@ -53,7 +53,7 @@ class Change:
     compared_with: ModelId | None = None
     fields: tuple[FieldChange, ...] = ()
     files: tuple[FileChange, ...] = ()
-    unreadable: bool = False  # a side cannot be read; validate says why
+    unreadable: Literal["before", "after", "both"] | None = None  # which side cannot be read
     texts: tuple[TextChange, ...] = ()
 
 
@@ -65,7 +65,7 @@ def make_diff(base: Snapshot, head: Snapshot, digests: Mapping[str, str] | None 
     new = {model: version for model, version in head.versions.items() if model not in base.versions}
     former = predecessors({model: version.text("parent") for model, version in new.items()}, head.versions)
     gone = {model: version for model, version in base.versions.items() if model not in head.versions}
-    former |= {model: _renamed(new[model], gone) for model, other in former.items() if other is None}
+    former |= _renamed({model: new[model] for model, other in former.items() if other is None}, gone)
     look = _Look(base, head, former, digests or {})
     changes = [_change(model, look) for model in sorted({*base.versions, *head.versions}, key=_order)]
     return [change for change in changes if change is not None]
@@ -107,13 +107,14 @@ def make_files(before: Mapping[str, Json], after: Mapping[str, Json]) -> tuple[F
 def trace_files(before: Mapping[str, Json], after: Mapping[str, Json]) -> tuple[FileChange, ...]:
     """The targets that differ, and those whose bytes are the same under another name or from another URL."""
     changes = {change.target: change for change in make_files(before, after)}
-    taken = {_bytes_of(c.before): c for c in changes.values() if c.kind == "removed" and c.before}
-    for change in [change for change in changes.values() if change.kind == "added"]:
-        former = taken.pop(_bytes_of(change.after), None)
-        if former and _bytes_of(change.after):
-            del changes[former.target]
-            renamed = FileChange(change.target, "renamed", former.before, change.after, former.target)
-            changes[change.target] = renamed
+    taken: dict[str | None, list[FileChange]] = {}
+    for change in [change for change in changes.values() if change.kind == "removed"]:
+        taken.setdefault(_bytes_of(change.before), []).append(change)
+    for change in [change for change in changes.values() if change.kind == "added" and _bytes_of(change.after)]:
+        if former := taken.get(_bytes_of(change.after)):
+            gone = former.pop(0)
+            del changes[gone.target]
+            changes[change.target] = FileChange(change.target, "renamed", gone.before, change.after, gone.target)
     for target in before.keys() & after.keys() - changes.keys():
         if before[target].get("url") != after[target].get("url"):
             changes[target] = FileChange(target, "moved", before[target], after[target])
@@ -153,14 +154,20 @@ def _order(model: ModelId) -> tuple[object, ...]:
     return (model.name, version_order(model.version))
 
 
-def _renamed(new: Version, gone: Mapping[ModelId, Version]) -> ModelId | None:
-    """The version whose folder is gone, and whose files are those of a new one; a name is an identity all the same."""
-    after = _request(new, {})
-    for model, version in gone.items():
-        before = _request(version, {})
-        if before and after and not trace_files(before["model_files"], after["model_files"]):
-            return model
-    return None
+def _renamed(new: Mapping[ModelId, Version], gone: Mapping[ModelId, Version]) -> dict[ModelId, ModelId]:
+    """For new versions those whose folders are gone, and whose files they have; a name is an identity all the same."""
+    by_bytes = {files: model for model, version in gone.items() if (files := _bytes_in(version))}
+    found = ((model, by_bytes.get(_bytes_in(version))) for model, version in new.items() if by_bytes)
+    return {model: other for model, other in found if other is not None}
+
+
+def _bytes_in(version: Version) -> frozenset[tuple[str, str | None]]:
+    """The targets of a version with what tells their bytes."""
+    return (
+        frozenset((target, _bytes_of(file)) for target, file in _files(version, {}))
+        if version.descriptor
+        else frozenset()
+    )
 
 
 class _Look(NamedTuple):
@@ -193,12 +200,26 @@ def _compared(
         fields = _removal_fields(before, after)
         return Change(after.id, "removed", compared_with, fields) if fields or kind == "added" else None
     old, new = _request(before, digests), _request(after, digests)
-    if new is None or (before is not None and old is None):
-        return Change(after.id, kind, compared_with, unreadable=True)
-    fields, files = make_fields(old or {}, new), trace_files((old or {}).get("model_files", {}), new["model_files"])
+    is_lost = before is not None and old is None and before.removal is None
+    if new is None or is_lost:
+        return Change(after.id, kind, compared_with, unreadable=_unreadable(is_lost, new is None))
+    fields, files = _fields(before, old, new, kind), trace_files((old or {}).get("model_files", {}), new["model_files"])
     if kind == "changed" and not fields and not files:
         return None
     return Change(after.id, kind, compared_with, fields, files)
+
+
+def _unreadable(is_lost: bool, is_broken: bool) -> Literal["before", "after", "both"]:  # noqa: FBT001 - two sides
+    return "both" if is_lost and is_broken else "before" if is_lost else "after"
+
+
+def _fields(before: Version | None, old: Json | None, new: Json, kind: str) -> tuple[FieldChange, ...]:
+    """The fields that differ; who may see a new version, and whether to use it, are no matter of the one before."""
+    if before is not None and before.removal is not None:
+        old = {"lifecycle": {"state": "removed"}}
+    elif old is not None and kind == "added":
+        old = {**old, "model_config": {**old["model_config"], "private": True}, "lifecycle": {"state": "active"}}
+    return make_fields(old or {}, new)
 
 
 def _removal_fields(before: Version | None, after: Version) -> tuple[FieldChange, ...]:

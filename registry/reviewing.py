@@ -76,8 +76,10 @@ def _unchecked(sides: Sides) -> Iterator[str]:
     if remote:
         files = "1 remote file was" if len(remote) == 1 else f"{len(remote):,} remote files were"
         yield f"{files} not read: size and sha256 are verified after the merge, before anything is registered."
-    if sides.touched & sides.base.versions.keys():
-        yield "The endpoint was not asked: what the base holds counts as registered."
+    lost = [str(m) for m in sides.touched if (v := sides.base.versions.get(m)) and not v.descriptor and not v.removal]
+    for model in sorted(lost):
+        yield f"{model} cannot be read in the base: whether it keeps what is registered is seen after the merge."
+    yield "Storage and endpoint were not asked: what the base holds counts as registered."
 
 
 def _remote(version: Version | None) -> list[str]:
@@ -90,4 +92,11 @@ def _owned(owners: OwnersOf, findings: Iterable[Finding], others: Iterable[str])
     looks = [finding for finding in findings if is_look(finding)]
     yield from (Owned(look.path, owners(look.path), look.message) for look in looks)
     said = {look.path for look in looks}
-    yield from (Owned(path, owners(path)) for path in others if path not in said)
+    yield from (Owned(path, owners(path), _power(path)) for path in others if path not in said)
+
+
+def _power(path: str) -> str:
+    """What a file outside of the models' folder decides; empty where nothing is known of it."""
+    if path in PLACES:
+        return "it says who reviews what. Look who is named now"
+    return "it says what runs on a pull request or after a merge" if path.startswith(".github/workflows/") else ""

@@ -231,7 +231,7 @@ def open_server(
 
     with closing(Records(database_url(repository, settings))) as records, ExitStack() as stack:
         background = stack.enter_context(_open_copies(settings, storage, records)) if copies else None
-        yield make_app(
+        app = make_app(
             records=records,
             storage=storage,
             policy=settings.policy,
@@ -240,6 +240,9 @@ def open_server(
             copies=background,
             rate=rate,
         )
+        if background:
+            stack.enter_context(background)
+        yield app
 
 
 @contextmanager
@@ -249,8 +252,8 @@ def _open_copies(settings: Settings, storage: Storage, records: Records) -> Iter
     from registry.sources import Sources
 
     sources, copier = Sources(settings.policy, settings.credentials.source_sas, storage.bearer), Copier(storage)
-    with closing(sources), closing(copier), Copies(records.registrations, copier, sources) as copies:
-        yield copies
+    with closing(sources), closing(copier):
+        yield Copies(records.registrations, copier, sources)
 
 
 def database_url(repository: Repository, settings: Settings) -> str:

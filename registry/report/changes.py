@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from registry.diff import Change
 from registry.report.markup import code, escape, fenced, html_code
-from registry.report.view import Entry, Line, Part, Row, make_entry, summary
+from registry.report.view import Entry, Line, Part, Row, is_gone, make_entry, summary
 from registry.report.words import count, printable, shortened
 
 ROOM = 40_000  # characters of Markdown: the rest of a page of 60,000 is for findings and what merging does
@@ -23,8 +23,8 @@ def verdict(changes: Sequence[Change]) -> str:
     """How many versions differ, and how."""
     if not changes:
         return _NOTHING
-    kinds = Counter(change.kind for change in changes)
-    counted = ", ".join(f"{kinds[kind]:,} {kind}" for kind in ("added", "changed", "removed") if kinds[kind])
+    kinds = Counter("deleted" if is_gone(change) else change.kind for change in changes)
+    counted = ", ".join(f"{many:,} {kind}" for kind, many in sorted(kinds.items()))
     return f"{count(len(changes), 'version')} differ{'s' if len(changes) == 1 else ''}: {counted}"
 
 
@@ -120,7 +120,7 @@ def _block(entry: Entry, rows: int, lines: int, *, is_open: bool) -> str:
 def _table(heading: str, rows: Sequence[Row], most: int, render: Callable[[Row], str]) -> list[str]:
     if not rows:
         return []
-    rest = f"\n{len(rows) - most:,} more.\n" if len(rows) > most else ""
+    rest = f"\n{len(rows) - most:,} more; `registry diff` shows all.\n" if len(rows) > most else ""
     return [heading + "".join(map(render, rows[:most])) + rest]
 
 
@@ -142,7 +142,7 @@ def _parts(parts: Iterable[Part]) -> str:
     for part in parts:
         if left <= 0:
             return "".join([*shown, "…"])
-        text = _middle_out(part.text) if part.kind == "same" else shortened(part.text, _LONGEST_PART)
+        text = _middle_out(part.text, 90 if part.kind == "same" else _LONGEST_PART)
         shown.append(_part(part.kind, text))
         left -= len(text)
     return "".join(shown)
@@ -157,13 +157,14 @@ def _part(kind: str, text: str) -> str:
     return f"<{tag}>{escape(text)}</{tag}>" if tag else escape(text) if kind == "same" else text
 
 
-def _middle_out(text: str) -> str:
-    """A text that stayed: its ends, which are beside what changed."""
-    return text if len(text) <= 90 else f"{text[:40]} … {text[-40:]}"
+def _middle_out(text: str, most: int) -> str:
+    """A long text by its ends: of one that stayed they are beside what changed, and values often differ there."""
+    return text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 2 :]}"
 
 
 def _diff(lines: Sequence[Line], most: int) -> Iterator[str]:
     for line in lines[:most]:
-        yield f"{line.sign}{printable(shortened(line.text, _LONGEST_LINE))}"
+        text = printable(shortened(line.text, _LONGEST_LINE))
+        yield f"@@ {text} @@" if line.sign == "@" else f"{line.sign}{text}"
     if len(lines) > most:
-        yield f"@ {len(lines) - most:,} more lines"
+        yield f"@@ {len(lines) - most:,} more lines @@"

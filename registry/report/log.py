@@ -116,7 +116,7 @@ def _json(entry: Entry) -> dict[str, Any]:
         "compared_with": str(entry.change.compared_with) if entry.change.compared_with else None,
         "fields": change["fields"],
         "files": change["files"],
-        "unreadable": entry.change.unreadable,
+        "unreadable": entry.change.unreadable is not None,
         "registered": first._asdict() if first else None,
         "repaired": [record._asdict() for record in later if record],
         "pending": entry.pending,

@@ -17,7 +17,7 @@ from registry.review import Owned, Review
 
 # Characters of the parts of a page: together below 60,000, since GitHub cuts a comment off at 65,536.
 _FINDINGS_ROOM, _CHANGES_ROOM, _OTHERS_ROOM = 18_000, 28_000, 6_000
-_AS_IF = "Counted from the base, as if it were converged."
+_MOST_OWNERS = 5  # of one path
 _HEADINGS = "| version | action | files | bytes | why |\n|---|---|--:|--:|---|\n"
 _OWNER_HEADINGS = "| where | what | owners |\n|---|---|---|\n"
 
@@ -50,7 +50,6 @@ def render_markdown(review: Review) -> str:
         parts += ["#### What changes\n", changes.render_entries(review.changes, _CHANGES_ROOM)]
     if review.items:
         parts += ["#### What merging does\n", _table(_HEADINGS, map(_item, review.items), len(review.items))]
-        parts.append(f"{_AS_IF}\n")
     if review.unchecked:
         parts += ["#### Not checked here\n", "".join(f"- {escape(said)}\n" for said in review.unchecked)]
     if review.owned:
@@ -87,7 +86,9 @@ def _merging(review: Review) -> str:
     copies = f"copies {count(files, 'file')} ({size(amount)}) and " if files else ""
     said = f"Merging {copies}sends {calls}" if calls else "Merging registers nothing"
     refused = sum(item.action == "refuse" for item in review.items)
-    return f"{said}; {count(refused, 'version')} would be refused." if refused else f"{said}."
+    said += f"; {count(refused, 'version')} would be refused" if refused else ""
+    looks = sum(bool(owned.why) for owned in review.owned)
+    return f"{said}. {count(looks, 'thing')} to look at for a maintainer, below." if looks else f"{said}."
 
 
 def _item(item: Item) -> str:
@@ -97,8 +98,9 @@ def _item(item: Item) -> str:
 
 def _owned(owned: Owned) -> str:
     what = inline(shortened(owned.why, 500)) if owned.why else "changes"
-    owners = " ".join(code(owner) for owner in owned.owners) or "nobody in CODEOWNERS"
-    return f"| {code(shortened(owned.path, 300))} | {what} | {shortened(owners, 500)} |\n"
+    owners = " ".join(code(shortened(owner, 100)) for owner in owned.owners[:_MOST_OWNERS]) or "nobody in CODEOWNERS"
+    rest = f" and {len(owned.owners) - _MOST_OWNERS:,} more" if len(owned.owners) > _MOST_OWNERS else ""
+    return f"| {code(shortened(owned.path, 300))} | {what} | {owners}{rest} |\n"
 
 
 def _owned_text(owned: Owned) -> str:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Literal, NamedTuple
 
 from registry.diff import Change, FieldChange, FileChange, TextChange
 from registry.report.words import count, differing, number, size, value
+from registry.wire import Json
 
 _ALIKE = 0.5  # of two texts that are shown word by word; below it each is easier to read whole
 _CONTEXT = 2  # lines around a change
-_WORD = re.compile(r"\s+|\w+|[^\w\s]")
+_WORD = re.compile(r"\s+|[\w./@:+-]*\w|[^\w\s]")  # a name or a version is one word
+_MOST_PAIRS = 4_000_000  # of words or lines, one of each side: the time that comparing may take
+_LONG = 200  # characters of two values whose common beginning is left out
+_KEPT = 40  # characters of it
 
 Kind = Literal["plain", "same", "before", "after", "out", "in", "gone", "new"]
 
@@ -58,8 +63,7 @@ class Entry:
 def make_entry(change: Change) -> Entry:
     """The change as people read it; all texts are as strangers wrote them."""
     alerts = tuple(_alerts(change))
-    fields = [field for field in change.fields if not _is_alert(field.field)]
-    note = _note(change)
+    fields = sorted((f for f in change.fields if not _is_alert(f.field)), key=lambda f: ".args." in f.field)
     return Entry(
         model=str(change.model),
         title=_title(change),
@@ -67,7 +71,7 @@ def make_entry(change: Change) -> Entry:
         fields=tuple(_row(field) for field in fields),
         files=tuple(_file(file) for file in change.files),
         texts=tuple((text.name, tuple(lines_of(text))) for text in change.texts),
-        note=note,
+        note=_note(change, is_same=not alerts and not fields and not change.files),
     )
 
 
@@ -78,8 +82,8 @@ def summary(entry: Entry) -> str:
 
 
 def _title(change: Change) -> str:
-    if change.kind == "removed" and not change.fields:
-        return "its folder is gone: nothing is removed"
+    if is_gone(change):
+        return "folder deleted; the version stays registered"
     other = change.compared_with
     if other is None:
         return f"{change.kind}, the first version" if change.kind == "added" else change.kind
@@ -88,11 +92,18 @@ def _title(change: Change) -> str:
     return f"{change.kind}, compared with {other.version if other.name == change.model.name else other}"
 
 
-def _note(change: Change) -> str:
+def is_gone(change: Change) -> bool:
+    """Whether the folder is deleted, which removes nothing; to remove a version is written into its descriptor."""
+    return change.kind == "removed" and not change.fields
+
+
+def _note(change: Change, *, is_same: bool) -> str:
     if change.unreadable:
-        return "A side cannot be read; `registry validate` says why."
-    is_same = change.kind == "added" and change.compared_with and not change.fields and not change.files
-    return "No field and no file differs." if is_same else ""
+        side = {"before": "What was there before", "after": "It", "both": "Neither side"}[change.unreadable]
+        can = "can" if change.unreadable == "both" else "cannot"
+        why = "" if change.unreadable == "before" else "; `registry validate` says why"
+        return f"{side} {can} be read{why}."
+    return "No field and no file differs." if is_same and change.kind == "added" else ""
 
 
 def _is_alert(field: str) -> bool:
@@ -106,19 +117,20 @@ def _alerts(change: Change) -> Iterator[str]:
         yield "public: everyone may see it" if change.kind == "added" else "becomes public: everyone may see it"
     elif private and private.before is False:
         yield "becomes private: only those with a token see it"
-    if any(name.startswith("lifecycle.") for name in fields) and (said := _lifecycle(fields)):
-        yield said
+    if said := "; ".join(_lifecycle(fields)):
+        yield f"lifecycle: {said}"
 
 
-def _lifecycle(fields: dict[str, FieldChange]) -> str:
-    state, reason, other = (fields.get(f"lifecycle.{key}") for key in ("state", "reason", "replaced_by"))
-    said = []
-    if state:
-        is_first = state.before in (None, "active") and state.after == "active"
-        said += [] if is_first else [f"{state.before or 'active'} → {state.after or 'active'}"]
-    said += [f"reason: {reason.after}"] if reason and reason.after else []
-    said += [f"replaced by: {other.after}"] if other and other.after else []
-    return "lifecycle: " + "; ".join(said) if said else ""
+def _lifecycle(fields: dict[str, FieldChange]) -> Iterator[str]:
+    state = fields.get("lifecycle.state")
+    if state and (state.before, state.after) not in ((None, "active"), ("active", None)):
+        yield f"{state.before or 'active'} → {state.after or 'active'}"
+        if state.after == "removed":
+            yield "for ever: its name is never free again"
+    for key, word in (("reason", "reason"), ("replaced_by", "replaced by")):
+        if change := fields.get(f"lifecycle.{key}"):
+            before = f"{change.before} → " if change.before else ""
+            yield f"{word}: {before}{change.after or 'nothing'}"
 
 
 def _row(change: FieldChange) -> Row:
@@ -131,23 +143,34 @@ def _parts(field: str, before: Any, after: Any) -> Iterator[Part]:
         yield from elements
     elif isinstance(before, str) and isinstance(after, str) and (words := _words(before, after)):
         yield from words
-    elif field.endswith("num_params"):
+    elif field == "model_metainfo.num_params":
         yield from _numbers(before, after)
     else:
         yield from _arrow(*(None if side is None else value(side) for side in (before, after)))
 
 
 def _arrow(before: str | None, after: str | None) -> Iterator[Part]:
+    if before is not None and after is not None:
+        before, after = _from_difference(before, after)
     if before is not None:
         yield Part("before", before)
         yield Part("plain", " → ")
     yield Part("after", after) if after is not None else Part("plain", "nothing")
 
 
+def _from_difference(before: str, after: str) -> tuple[str, str]:
+    """Two long values that begin alike, from shortly before they differ: cut at their end they would look the same."""
+    alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(before, after, strict=False))) - _KEPT
+    if min(len(before), len(after)) <= _LONG or alike <= 0:
+        return before, after
+    return f"…{before[alike:]}", f"…{after[alike:]}"
+
+
 def _numbers(before: Any, after: Any) -> Iterator[Part]:
     if type(before) is int and type(after) is int and before:
         yield from _arrow(*differing(number, before, after))
-        yield Part("plain", f" (×{_ratio(after / before)})")
+        if (ratio := _ratio(after / before)) != "1":
+            yield Part("plain", f" (×{ratio})")
     else:
         yield from _arrow(*(number(side) if type(side) is int else None for side in (before, after)))
 
@@ -169,11 +192,10 @@ def _elements(before: Sequence[Any], after: Sequence[Any]) -> Iterator[Part]:
 def _words(before: str, after: str) -> list[Part]:
     """One text with the words that went and came; nothing where little stayed."""
     old, new = _WORD.findall(before), _WORD.findall(after)
-    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
-    if len(old) < 3 or matcher.ratio() < _ALIKE:
+    if not _is_prose(old, new):
         return []
     parts: list[Part] = []
-    for tag, i, j, k, m in matcher.get_opcodes():
+    for tag, i, j, k, m in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag == "equal":
             parts.append(Part("same", "".join(old[i:j])))
             continue
@@ -182,26 +204,66 @@ def _words(before: str, after: str) -> list[Part]:
     return parts
 
 
+def _is_prose(old: Sequence[str], new: Sequence[str]) -> bool:
+    """Whether these words, blanks among them, are of texts of which enough stayed to be shown as one."""
+    one, other = ([word for word in side if not word.isspace()] for side in (old, new))
+    if len(one) < 3 or len(old) * len(new) > _MOST_PAIRS:
+        return False
+    return difflib.SequenceMatcher(None, one, other, autojunk=False).ratio() >= _ALIKE
+
+
 def _file(change: FileChange) -> Row:
-    sides = [side for side in (change.before, change.after) if side is not None]
-    sizes = [side.get("size") for side in sides]
-    parts: Iterable[Part]
-    if change.kind == "renamed":
-        parts = (Part("plain", "was "), Part("before", change.former or ""), Part("plain", ", the same bytes"))
-    elif change.kind == "moved":
-        moved = _arrow(*(side.get("url") or "in git" for side in sides))
-        parts = (*moved, Part("plain", ", the same bytes"))
-    elif len(sizes) == 2 and sizes[0] == sizes[1]:
-        parts = (Part("plain", f"{size(sizes[0])}, other bytes"),)
-    elif len(sizes) == 2 and all(type(one) is int for one in sizes):
-        parts = tuple(_arrow(*differing(size, int(sizes[0] or 0), int(sizes[1] or 0))))
-    else:
-        parts = (Part("plain", " → ".join(size(one) for one in sizes)),)
+    parts = {"renamed": _renamed, "moved": _moved}.get(change.kind, _changed)(change)
     return Row(change.target, tuple(parts), change.kind)
+
+
+def _renamed(change: FileChange) -> Iterator[Part]:
+    yield from (Part("plain", "was "), Part("before", change.former or ""), Part("plain", ", the same bytes"))
+
+
+def _moved(change: FileChange) -> Iterator[Part]:
+    yield from _places(change.before or {}, change.after or {})
+    yield Part("plain", ", the same bytes")
+
+
+def _changed(change: FileChange) -> Iterator[Part]:
+    """The sizes, and where a remote file comes from."""
+    if change.before is None or change.after is None:
+        side = change.before or change.after or {}
+        yield Part("plain", size(side.get("size")))
+        if side.get("url"):
+            yield from (Part("plain", " from "), Part("after", side["url"]))
+        return
+    before, after = change.before.get("size"), change.after.get("size")
+    if type(before) is int and type(after) is int and before != after:
+        yield from _arrow(*differing(size, before, after))
+    else:
+        known = "other bytes" if before == after and before is not None else "bytes not known"
+        yield Part("plain", f"{size(before if before is not None else after)}, {known}")
+    if change.before.get("url") != change.after.get("url"):
+        yield Part("plain", ", ")
+        yield from _places(change.before, change.after)
+
+
+def _places(before: Json, after: Json) -> Iterator[Part]:
+    return _arrow(*(side.get("url") or "in git" for side in (before, after)))
 
 
 def lines_of(text: TextChange) -> Iterator[Line]:
     """What differs in a text, with some lines around it."""
     old, new = text.before.splitlines(), text.after.splitlines()
-    for line in list(difflib.unified_diff(old, new, lineterm="", n=_CONTEXT))[2:]:
-        yield Line(line[0], line[1:] if line[0] != "@" else "…")
+    if old == new:
+        yield Line("@", "only the ends of lines differ")
+        return
+    if len(old) * len(new) > _MOST_PAIRS:
+        yield Line("@", f"{len(old):,} lines became {len(new):,}, too many to compare here")
+        return
+    for group in difflib.SequenceMatcher(None, old, new).get_grouped_opcodes(_CONTEXT):
+        if group[0][3]:
+            yield Line("@", f"line {group[0][3] + 1}")
+        for tag, i, j, k, m in group:
+            if tag == "equal":
+                yield from (Line(" ", line) for line in old[i:j])
+            else:
+                yield from (Line("-", line) for line in old[i:j])
+                yield from (Line("+", line) for line in new[k:m])

@@ -8,7 +8,7 @@ from typing import Any
 from registry.identity import UNPRINTABLE
 
 _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
-_THOUSANDS = ("", "k", "M", "G", "T")
+_THOUSANDS = ("", "k", "M", "G", "T", "P")
 
 
 def printable(text: str) -> str:

@@ -62,6 +62,8 @@ def make_app(
     app.state.is_leaving = False
     for prefix, router in _ROUTERS:
         app.include_router(router, prefix=prefix)
+    for route in app.routes:  # made now: with the first request, other threads would be in the way
+        route.matches({"type": "http", "method": "GET", "path": "/", "root_path": "", "headers": []})
     for error in _ERRORS:
         app.add_exception_handler(error, _answer)
     return app

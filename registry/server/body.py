@@ -130,7 +130,7 @@ def take_passwords(value: Json) -> dict[str, str]:
         credentials = _mapping(_mapping(_mapping(value.get("model_config")).get(key)).get("docker_registry"))
         if "password" in credentials:
             password = credentials["password"]
-            is_text = isinstance(password, str) and 1 <= len(password) <= 512
+            is_text = isinstance(password, str) and 1 <= len(password) <= 512 and not _NULL.search(password)
             credentials["password"] = _HIDDEN if is_text else None
             taken |= {key: password} if is_text else {}
     return taken

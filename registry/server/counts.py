@@ -25,7 +25,7 @@ class Counts:
         with self._looking:
             if self._clock() >= self._until:
                 try:
-                    self._known = {"registry_versions": self._records.states()}
+                    self._known = {f"registry_{what}": numbers for what, numbers in self._records.count().items()}
                 except RecordsError:
                     self._known = {}
                 self._until = self._clock() + _FRESH

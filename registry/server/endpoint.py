@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -32,6 +33,7 @@ class Endpoint:
     policy: Policy
     access: Access
     copies: Copies | None  # None: files that are not in storage are not registered
+    body_seconds: float = 60.0  # in which a body has to come
 
     def files(self, request: Request) -> Files:
         """Storage as this request sees it."""
@@ -122,23 +124,31 @@ async def _reader(request: Request, here: Here) -> bool:
     return here.access.sees_private(request.headers.get("authorization"), request.headers.get("host", ""))
 
 
-async def _model(name: str, version: str) -> ModelId:
+async def _model(request: Request, name: str, version: str) -> ModelId:
+    if (
+        "\0" in name + version and request.method != "PUT"
+    ):  # which says what is wrong with it; databases cannot look it up
+        raise ProblemError(404, "no name and no version holds a null character")
     return ModelId(name, version)
 
 
-async def _raw_body(request: Request, _: Annotated[None, Depends(_writer)]) -> bytes:
+async def _raw_body(request: Request, here: Here, _: Annotated[None, Depends(_writer)]) -> bytes:
     """The body, counted while it is read: a length may be missing or wrong."""
     kinds = (_JSON, _MERGE_PATCH) if request.method == "PATCH" else (_JSON,)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in kinds:
         raise ProblemError(415, f"the body is sent as {' or '.join(kinds)}")
     chunks, size = [], 0
     try:
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size <= MAX_BYTES:
-                chunks.append(chunk)
-            elif size > _DRAINED:
-                break
+        async with asyncio.timeout(here.body_seconds):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size <= MAX_BYTES:
+                    chunks.append(chunk)
+                elif size > _DRAINED:
+                    break
+    except TimeoutError as error:
+        detail = f"the body did not come within {here.body_seconds:.0f} s"
+        raise ProblemError(408, detail, headers={"Connection": "close"}) from error
     except ClientDisconnect as error:
         raise ProblemError(400, "the body ended early") from error
     if size > MAX_BYTES:

@@ -21,7 +21,7 @@ from registry.wire import API
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
-_MOST_AT_ONCE = 512  # requests in flight; each may hold a body of 8 MiB
+MOST_AT_ONCE = 512  # requests in flight; each may hold a body of 8 MiB
 _NO_ROUTE = "none"
 _GONE = 499  # as proxies log it: the caller left before there was an answer
 _HEADERS = {
@@ -85,7 +85,7 @@ class Entrance:
         if self._pace and (seconds := self._pace.wait(caller)):
             after = str(math.ceil(seconds))
             return ProblemError(429, f"too many requests; try again in {after} s", headers={"Retry-After": after})
-        if self._in_flight > _MOST_AT_ONCE:
+        if self._in_flight > MOST_AT_ONCE:
             return ProblemError(503, "too many requests at once; try again", headers={"Retry-After": "1"})
         return None
 

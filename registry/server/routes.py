@@ -43,7 +43,7 @@ _VERSION = "/model/{name}/{version}"
         200: openapi.answer("The same body again.", openapi.RegisteredVersion),
         201: openapi.answer("Registered.", openapi.RegisteredVersion),
         202: openapi.answer("Its files are being copied; `Location` leads to the status.", openapi.Status),
-        **openapi.problems(400, 401, 403, 409, 410, 412, 413, 415, 422, 503),
+        **openapi.problems(400, 401, 403, 408, 409, 410, 412, 413, 415, 422, 503),
     },
     openapi_extra=openapi.body(openapi.Registration, "application/json", openapi.EXAMPLE),
 )
@@ -94,7 +94,7 @@ def get_version(request: Request, here: Here, model: Model, private: Private) ->
     _VERSION,
     responses={
         200: openapi.answer("Amended.", openapi.RegisteredVersion),
-        **openapi.problems(400, 401, 403, 404, 409, 410, 412, 413, 415, 422, 503),
+        **openapi.problems(400, 401, 403, 404, 408, 409, 410, 412, 413, 415, 422, 503),
     },
     openapi_extra=openapi.body(openapi.Amendment, "application/merge-patch+json", openapi.AMENDMENT_EXAMPLE),
 )

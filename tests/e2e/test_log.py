@@ -202,9 +202,10 @@ def test_a_descriptor_that_cannot_be_read_is_said_and_stops_nothing(folder_place
     mended, broken, first = entries(folder_place)
     assert [entry["unreadable"] for entry in (mended, broken, first)] == [True, True, False]
     assert first["fields"] != []
-    assert folder_place.run("log").out.count("    A side cannot be read; ") == 2
-    page = folder_place.run("log", "--format", "markdown").out
-    assert page.count("- A side cannot be read; `registry validate`") == 2
+    shown = folder_place.run("log").out
+    assert shown.count("    What was there before cannot be read.") == 1
+    assert shown.count("    It cannot be read; `registry validate` says why.") == 1
+    assert "- It cannot be read; `registry validate` says why." in folder_place.run("log", "--format", "markdown").out
 
 
 def test_only_what_is_asked_for_is_read(folder_place: Place) -> None:

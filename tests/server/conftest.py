@@ -126,20 +126,16 @@ class Start:
         policy = policy or Policy()
         copies = self._copies(records, storage, policy, patience) if patience else None
         app = make_app(
-            records=records,
-            storage=storage,
-            policy=policy,
-            token=token,
-            tokens=tokens,
-            copies=copies,
-            rate=rate,
+            records=records, storage=storage, policy=policy, token=token, tokens=tokens, copies=copies, rate=rate
         )
+        if copies:
+            self._stack.enter_context(copies)
         return Running(self._stack.enter_context(serve_embedded(app)), storage, self._database, token)
 
     def _copies(self, records: Records, storage: Storage, policy: Policy, patience: Patience) -> Copies:
         sources = self._stack.enter_context(closing(Sources(policy, {}, patience=patience)))
         copier = self._stack.enter_context(closing(Copier(storage)))
-        return self._stack.enter_context(Copies(records.registrations, copier, sources))
+        return Copies(records.registrations, copier, sources)
 
 
 @pytest.fixture(scope="session", params=KINDS)

@@ -61,7 +61,8 @@ def make_before_steps(database: Database) -> None:
 def test_the_steps_make_the_tables_that_the_program_uses(database: Database) -> None:
     Records(database.url).close()
     with database.open() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
+        ours = {"include_name": lambda name, *_: "grams" not in str(name)}  # each database has its own kind of index
+        assert compare_metadata(MigrationContext.configure(connection, opts=ours), Table.metadata) == []
 
 
 def test_the_program_knows_its_newest_step() -> None:

@@ -230,3 +230,18 @@ def test_a_password_of_the_wrong_kind_is_not_repeated(endpoint: Running) -> None
     wanted = {"/model_config/inference_properties/docker_registry/password"}
     assert (answer.status_code, pointers(answer)) == (422, wanted)
     assert PASSWORD not in answer.text
+
+
+def test_a_null_character_is_refused_in_words_by_each_database(endpoint: Running) -> None:
+    registry = {"url": "registry.example.com", "username": "ci", "password": "a\0b"}
+    inference = {"entry_script": "inference.py", "docker_image": "a/b:1", "docker_registry": registry}
+    endpoint.store("null/1.0")
+    body = endpoint.body("null/1.0", model_config__inference_properties=inference)
+    assert endpoint.call("PUT", "model/null/1.0", json=body).status_code == 422
+    for method in ("GET", "PATCH", "DELETE"):
+        assert endpoint.call(method, "model/nu%00ll/1.0", json={}).status_code == 404
+    assert endpoint.call("PUT", "model/nu%00ll/1.0", json=body).status_code == 422
+    for key in ("name", "version", "language", "license", "q"):
+        assert endpoint.call("GET", f"models?{key}=a%00b").status_code == 422
+    assert endpoint.call("GET", "/models/nu%00ll/1.0").status_code == 404
+    assert endpoint.call("GET", "model/null/1.0/files/a%00b").status_code == 404

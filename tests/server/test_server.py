@@ -20,6 +20,8 @@ from fastapi import FastAPI
 
 from registry.errors import StorageError, UsageError
 from registry.identity import ModelId
+from registry.policy import Policy
+from registry.server.api import make_app
 from registry.server.embedded import serve, serve_embedded
 from registry.server.records import Records, Seen
 from registry.storage import Blob
@@ -204,6 +206,18 @@ def test_a_writer_who_leaves_early_harms_nobody(endpoint: Running) -> None:
     assert endpoint.call("GET", "/healthz").status_code == 200
 
 
+def test_a_body_that_does_not_come_is_answered_408(tmp_path: Path) -> None:
+    with closing(Records(f"sqlite:///{tmp_path / 'records.db'}")) as records:
+        app = make_app(records=records, storage=Folder(tmp_path / "storage"), policy=Policy(), token=None)
+        app.state.endpoint = replace(app.state.endpoint, body_seconds=0.2)
+        with serve_embedded(app) as url, socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2]))) as slow:
+            slow.settimeout(TIMEOUT)
+            head = "PUT /api/v1.0/model/slow/1.0 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+            slow.sendall(f"{head}Content-Length: 2\r\n\r\n{{".encode())
+            answer = b"".join(iter(lambda: slow.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 408 ")
+
+
 @pytest.fixture
 def app() -> FastAPI:
     """The smallest application."""
@@ -233,3 +247,12 @@ def test_an_answer_does_not_wait_for_an_acknowledgement(app: FastAPI) -> None:
 def test_an_address_that_is_taken_is_an_error_of_usage(app: FastAPI) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken, pytest.raises(UsageError, match="cannot listen"):
         serve(app, host="127.0.0.1", port=taken.getsockname()[1])
+
+
+def test_an_answer_does_not_wait_for_word_of_its_head(endpoint: Running) -> None:
+    endpoint.register("prompt/1.0")
+    with requests.Session() as session:
+        began = time.monotonic()
+        for _ in range(50):
+            assert session.get(f"{endpoint.url}/api/v1.0/model/prompt/1.0", timeout=TIMEOUT).status_code == 200
+    assert time.monotonic() - began < 50 * 0.04  # which a connection takes that collects what it sends

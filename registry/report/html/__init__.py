@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from registry.report import review as review_page
 from registry.report.changes import verdict
 from registry.report.view import make_entry, summary
-from registry.report.words import printable
+from registry.report.words import printable, size
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -40,6 +40,7 @@ def _render(title: str, changes: Sequence[Change], review: Review | None) -> str
         style=style,
         entries=entries,
         summary=summary,
+        size=size,
         review=review,
         merging=review and review_page.merging(review),
     )

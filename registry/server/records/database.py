@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
-from sqlalchemy import ColumnElement, and_, func, select, text, tuple_
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
 from registry.errors import RegistryError
 from registry.identity import ModelId
+from registry.server.records.backlog import Numbers, count
+from registry.server.records.finding import find_as, find_no_more, make_findable
+from registry.server.records.listing import list_page
 from registry.server.records.migrating import migrate
-from registry.server.records.record import (
-    Draft,
-    Filters,
-    Record,
-    Registration,
-    Seen,
-    make_cursor,
-    parse_cursor,
-    sortable,
-)
+from registry.server.records.record import Draft, Filters, Record, Registration, Seen
 from registry.server.records.registrations import Registrations, accept, forget, keep_passwords, seen_registration
-from registry.server.records.rows import facets, fill, known, new_etag, new_row, now, record_of, summary
+from registry.server.records.rows import fill, known, new_etag, new_row, now, record_of
 from registry.server.records.sessions import Sessions
-from registry.server.records.tables import FacetRow, InstanceRow, PasswordRow, VersionRow
+from registry.server.records.tables import InstanceRow, PasswordRow, RegistrationRow, VersionRow
 from registry.wire import Json
 
 Guard = Callable[[Record | None], None]  # sees what is stored inside of the transaction; raises to leave it so
@@ -69,11 +62,10 @@ class Records:
         with self._sessions.reading() as session:
             return _highest_generation(session)
 
-    def states(self) -> dict[str, int]:
-        """How many versions are in each state."""
+    def count(self) -> Numbers:
+        """How many versions and registrations are in each state."""
         with self._sessions.reading() as session:
-            found = session.execute(select(VersionRow.state, func.count().label("number")).group_by(VersionRow.state))
-            return {row.state: row.number for row in found}
+            return count(session)
 
     def get(self, model: ModelId) -> Record | None:
         """The record, also of a removed version; None where the name was never taken."""
@@ -92,16 +84,16 @@ class Records:
         by now than was seen; raises OlderGenerationError.
         """
         with self._sessions.writing(str(draft.model)) as session:
-            if _seen(session, draft.model).etags != seen.etags:
+            if _etags(session, draft.model) != seen.etags:
                 return None
             _check_generation(session, draft.generation)
-            row = session.get(VersionRow, tuple(draft.model))
+            row = session.get(VersionRow, tuple(draft.model)) if seen.record else None
             is_new = row is None
             if row is None:
                 row = new_row(draft)
                 session.add(row)
                 session.flush()  # the row first, since others refer to it
-                session.add_all(facets(draft))
+                make_findable(session, draft)
             row.generation = max(row.generation, draft.generation or 0)
             keep_passwords(session, draft.model, passwords)
             if seen.registration:
@@ -117,7 +109,7 @@ class Records:
         None where there is something else by now than was seen; raises OlderGenerationError.
         """
         with self._sessions.writing(str(draft.model)) as session:
-            if _seen(session, draft.model).etags != seen.etags:
+            if _etags(session, draft.model) != seen.etags:
                 return None
             _check_generation(session, draft.generation)
             return accept(session, draft, urls, passwords)
@@ -129,10 +121,9 @@ class Records:
             if row is None or row.etag != etag:
                 return None
             _check_generation(session, draft.generation)
+            find_as(session, known(row), draft)
             fill(row, draft)
             row.generation = max(row.generation, draft.generation or 0)
-            _forget(session, FacetRow, draft.model)
-            session.add_all(facets(draft))
             return known(row)
 
     def remove(self, model: ModelId, guard: Guard) -> None:
@@ -141,29 +132,34 @@ class Records:
             row = session.get(VersionRow, tuple(model))
             guard(record_of(row))
             if row is not None and row.state != "removed":
+                find_no_more(session, known(row))
                 row.state, row.updated, row.etag = "removed", now(), new_etag()
-                _forget(session, FacetRow, model)
-                _forget(session, PasswordRow, model)
+                ours = PasswordRow.name == model.name, PasswordRow.version == model.version
+                session.execute(delete(PasswordRow).where(*ours))
 
     def page(self, filters: Filters, *, private: bool) -> tuple[list[Json], str | None]:
         """One page of summaries, by name and version, and the cursor of the next; `private` shows those too.
 
-        Raises ValueError where the cursor is not one of ours.
+        It may be shorter than it could be, also empty, where what is looked for is rare among what is common: then
+        there is a cursor. Raises ValueError where the cursor is not one of ours.
         """
-        query = select(VersionRow).where(*_conditions(filters))
-        if not private:
-            query = query.where(VersionRow.private.is_(False))
-        if filters.cursor is not None:
-            query = query.where(tuple_(VersionRow.name, VersionRow.rank) > _position(filters.cursor))
         with self._sessions.reading() as session:
-            rows = session.scalars(query.order_by(VersionRow.name, VersionRow.rank).limit(filters.limit + 1)).all()
-            more = _cursor(rows[filters.limit - 1]) if len(rows) > filters.limit else None
-            return [summary(row) for row in rows[: filters.limit]], more
+            return list_page(session, filters, private=private)
 
 
 def _seen(session: Session, model: ModelId) -> Seen:
     record = record_of(session.get(VersionRow, tuple(model)))
     return Seen(record, None if record else seen_registration(session, model))
+
+
+def _etags(session: Session, model: ModelId) -> tuple[str | None, str | None]:
+    """What `Seen` compares, without what it tells."""
+    record, registration = (
+        select(rows.etag).where(rows.name == model.name, rows.version == model.version).scalar_subquery()
+        for rows in (VersionRow, RegistrationRow)
+    )
+    found = session.execute(select(record, registration)).one()
+    return found[0], None if found[0] else found[1]
 
 
 def _highest_generation(session: Session) -> int:
@@ -174,33 +170,3 @@ def _check_generation(session: Session, generation: int | None) -> None:
     highest = _highest_generation(session) if generation is not None else 0
     if generation is not None and generation < highest:
         raise OlderGenerationError(f"generation {generation} of the lock was followed by {highest}")
-
-
-def _forget(session: Session, rows: type[FacetRow | PasswordRow], model: ModelId) -> None:
-    for row in session.scalars(select(rows).where(rows.name == model.name, rows.version == model.version)):
-        session.delete(row)
-    session.flush()
-
-
-def _conditions(filters: Filters) -> Iterator[ColumnElement[bool]]:
-    for key in ("name", "version", "type", "license", "trainable", "state"):
-        if (value := getattr(filters, key)) is not None:
-            yield getattr(VersionRow, key) == value
-    for kind in ("input_type", "output_type", "language"):
-        if (value := getattr(filters, kind)) is not None:
-            same = and_(FacetRow.name == VersionRow.name, FacetRow.version == VersionRow.version)
-            yield select(FacetRow.kind).where(same, FacetRow.kind == kind, FacetRow.value == value).exists()
-    if filters.q is not None:
-        found = VersionRow.name.icontains(filters.q, autoescape=True)
-        yield found | VersionRow.description.icontains(filters.q, autoescape=True)
-    if filters.state is None:
-        yield VersionRow.state.in_(("active", "deprecated"))
-
-
-def _cursor(row: VersionRow) -> str:
-    return make_cursor(ModelId(row.name, row.version))
-
-
-def _position(cursor: str) -> Any:
-    model = parse_cursor(cursor)
-    return model.name, sortable(model.version)

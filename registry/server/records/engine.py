@@ -14,6 +14,9 @@ from registry.server.instance import missing_driver
 
 _CONNECTIONS = 20  # to one PostgreSQL from one process: it serves a hundred unless it is told otherwise
 _CONNECT_SECONDS = 10
+# No query is meant to read a whole table or index, whatever the statistics say of it at the moment: each row is looked
+# up by an index.
+_BY_INDEX = "-c enable_seqscan=off -c enable_mergejoin=off -c enable_hashjoin=off"
 
 
 def make_engine(url: str, *, wait: float) -> Engine:
@@ -66,6 +69,6 @@ def _postgres(url: URL, wait: float) -> Engine:
         connect_args={
             "connect_timeout": _CONNECT_SECONDS,
             "application_name": "registry",
-            "options": f"-c lock_timeout={int(wait * 1000)}",
+            "options": f"-c lock_timeout={int(wait * 1000)} {_BY_INDEX}",
         },
     )

@@ -6,9 +6,9 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from registry.descriptor import Content, Lifecycle, Type
 from registry.identity import ModelId, parse_model_id, version_order
@@ -97,21 +97,28 @@ class Seen(NamedTuple):
         )
 
 
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]  # the one character that some databases cannot hold
+
+
 class Filters(BaseModel):
     """What a list is narrowed down to; withdrawn versions are in it only where `state` asks for them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str | None = None
-    version: str | None = None
+    name: Text | None = None
+    version: Text | None = None
     type: Type | None = None
     input_type: Content | None = None
     output_type: Content | None = None
-    language: str | None = Field(default=None, description="canonical key or tag, of input or output")
-    license: str | None = None
+    language: Text | None = Field(default=None, description="canonical key or tag, of input or output")
+    license: Text | None = None
     trainable: bool | None = None
     state: Literal["active", "deprecated", "withdrawn"] | None = None
-    q: str | None = Field(default=None, max_length=200, description="part of name or description, in any case")
+    q: Text | None = Field(
+        default=None,
+        max_length=200,
+        description="part of name or description, in any case; of one or two characters: how a name begins",
+    )
     limit: int = Field(default=PAGE, ge=1, le=1000)
     cursor: str | None = Field(default=None, description="from the `Link` of the page before")
 

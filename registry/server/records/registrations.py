@@ -10,8 +10,9 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from registry.identity import ModelId
+from registry.server.records.finding import make_findable
 from registry.server.records.record import Draft, Registration, Work
-from registry.server.records.rows import facets, new_etag, new_row, now
+from registry.server.records.rows import new_etag, new_row, now
 from registry.server.records.sessions import Sessions
 from registry.server.records.tables import PasswordRow, RegistrationFileRow, RegistrationRow
 from registry.wire import Json
@@ -72,7 +73,7 @@ class Registrations:
             version.generation = draft.generation or 0
             session.add(version)
             session.flush()  # the row first, since others refer to it
-            session.add_all(facets(draft))
+            make_findable(session, draft)
             keep_passwords(session, draft.model, row.passwords)
             forget(session, draft.model)
         self._sessions.settle()

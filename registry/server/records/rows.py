@@ -6,11 +6,20 @@ import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import chain
+from typing import Any
 
 from registry.identity import ModelId
 from registry.server.records.record import Draft, Record, sortable
-from registry.server.records.tables import FacetRow, VersionRow
+from registry.server.records.tables import VersionRow
 from registry.wire import Json
+
+Facet = tuple[str, str]  # kind and value
+LISTED: Facet = ("listed", "true")  # active or deprecated
+PUBLIC: Facet = ("public", "true")
+SHOWN = (
+    *("name", "version", "type", "description", "private", "num_params", "trainable", "license", "state"),
+    *("metainfo", "created", "updated"),
+)
 
 
 def new_row(draft: Draft) -> VersionRow:
@@ -56,18 +65,36 @@ def known(row: VersionRow) -> Record:
     )
 
 
-def facets(draft: Draft) -> Iterator[FacetRow]:
-    """What a version is found by, beside the columns of its row."""
-    metainfo, (name, version) = draft.sections["model_metainfo"], draft.model
+def facets(draft: Draft) -> Iterator[Facet]:
+    """What a version is found by; one that was removed is not found."""
+    configuration, metainfo = draft.sections["model_config"], draft.sections["model_metainfo"]
+    state, given = draft.lifecycle["state"], draft.provenance.get("license")
+    yield from (("version", draft.model.version), ("type", configuration["type"]), ("state", state))
+    yield "trainable", "true" if configuration["training_properties"] is not None else "false"
+    if given is not None:
+        yield "license", given
+    if state in ("active", "deprecated"):
+        yield LISTED
+    if not configuration["private"]:
+        yield PUBLIC
+    for kind in ("input_type", "output_type"):
+        yield from ((kind, value) for value in metainfo[f"{kind}s"])
     languages = chain(metainfo["input_languages"], metainfo["output_languages"])
-    kinds = {"input_type": metainfo["input_types"], "output_type": metainfo["output_types"], "language": languages}
-    for kind, values in kinds.items():
-        for value in dict.fromkeys(values):
-            yield FacetRow(name=name, version=version, kind=kind, value=value)
+    yield from (("language", value) for value in dict.fromkeys(languages))
 
 
-def summary(row: VersionRow) -> Json:
-    """One line of a list."""
+def text_of(draft: Draft) -> str:
+    """The text in which a version is searched for."""
+    return folded(f"{draft.model.name}\n{draft.sections['model_config']['description']}")
+
+
+def folded(text: str) -> str:
+    """One spelling in any case."""
+    return text.casefold()
+
+
+def summary(row: Any) -> Json:
+    """One line of a list, of the columns that are shown."""
     keys = ("name", "version", "type", "description", "private", "num_params", "trainable", "license", "state")
     lists = ("input_types", "input_languages", "output_types", "output_languages")
     times = {"created_time": row.created, "last_updated_time": row.updated}

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from hashlib import sha256
 
 from sqlalchemy import func, select, text
@@ -25,6 +26,8 @@ class Sessions:
         # A writer takes the lock as it begins: one that upgrades later would fail where it can only wait.
         self._writer = self._engine.execution_options(writes=True)
         self.is_postgres = self._engine.dialect.name == "postgresql"
+        # Threads of one process queue here: SQLite has each look again now and then whether it is its turn.
+        self._turn: AbstractContextManager[object] = nullcontext() if self.is_postgres else threading.Lock()
 
     def close(self) -> None:
         """Let the database go."""
@@ -39,7 +42,7 @@ class Sessions:
     @contextmanager
     def writing(self, what: str) -> Iterator[Session]:
         """Only one writes to the same thing at once: SQLite has one writer, PostgreSQL a lock for each name."""
-        with _translated(), Session(self._writer, expire_on_commit=False) as session, session.begin():
+        with self._turn, _translated(), Session(self._writer, expire_on_commit=False) as session, session.begin():
             if self.is_postgres:
                 session.execute(select(func.pg_advisory_xact_lock(_lock_number(what))))
             yield session

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, Double, ForeignKeyConstraint, Index, String
+from sqlalchemy import JSON, BigInteger, Double, ForeignKeyConstraint, Index, Integer, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -65,14 +65,25 @@ def _of_version() -> ForeignKeyConstraint:
 
 
 class FacetRow(Table):
-    """One value by which a version is found: an input or output type, or a language."""
+    """One value by which a version is found, such as a language; each value stands in the order of lists."""
 
     __tablename__ = "facets"
-    name: Mapped[str] = mapped_column(primary_key=True)
-    version: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[str] = mapped_column(primary_key=True)
-    __table_args__ = (_of_version(), Index("facets_by_value", "kind", "value"))
+    name: Mapped[str] = mapped_column(primary_key=True)
+    rank: Mapped[str] = mapped_column(primary_key=True)
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+
+class TextRow(Table):
+    """Name and description of a version in lower case; its parts of three characters are indexed beside it."""
+
+    __tablename__ = "texts"
+    number: Mapped[int] = mapped_column(BigInteger().with_variant(Integer(), "sqlite"), primary_key=True)
+    name: Mapped[str]
+    rank: Mapped[str]
+    text: Mapped[str]
+    __table_args__ = (Index("texts_by_order", "name", "rank", unique=True),)
 
 
 class PasswordRow(Table):
