@@ -12,6 +12,8 @@ import pytest
 
 from registry import __version__
 from registry.cli import COMMANDS, cli
+from registry.cli.github import COMMANDS as GITHUB
+from registry.cli.github import github
 from registry.policy import Policy
 from registry.settings import Settings, parse_settings
 
@@ -29,6 +31,14 @@ def test_the_list_of_commands_says_what_each_says_of_itself(command: str) -> Non
     found = cli.get_command(click.Context(cli), command)
     assert found is not None
     assert found.get_short_help_str(limit=200) == COMMANDS[command]
+
+
+@pytest.mark.parametrize("command", GITHUB)
+def test_the_list_of_what_github_is_told_says_what_each_command_says_of_itself(command: str) -> None:
+    found = github.get_command(click.Context(github), command)
+    assert found is not None
+    assert found.get_short_help_str(limit=200) == GITHUB[command]
+    assert f"`registry github {command}`" in (ROOT / "docs" / "workflows.md").read_text()
 
 
 def test_the_list_of_rules_is_that_of_the_code() -> None:

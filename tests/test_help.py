@@ -71,6 +71,10 @@ def test_help_costs_little_more_than_python_itself() -> None:
         ["reconcile", "--help"],
         ["serve", "--help"],
         ["schema", "--help"],
+        ["github", "--help"],
+        ["github", "review", "--help"],
+        ["github", "outcome", "--help"],
+        ["github", "drift", "--help"],
     ],
 )
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:

@@ -90,7 +90,8 @@ def test_a_merge_group_is_judged_from_its_base_to_its_head(forge: Forge) -> None
     assert run.jobs == {"validate": "failure"}, run.log
     assert NO_KEY in run.annotations
     assert [(note.level, note.title) for note in run.annotations if note != NO_KEY] == [("notice", "new-model")]
-    assert "added other/1.0" in run.summary
+    assert "failed: 2 versions, 1 error, 1 notice" in run.summary
+    assert "`other/1.0`" in run.summary
     assert "<code>tiny/1.1</code> added" in run.summary
 
 
@@ -146,7 +147,7 @@ def test_a_runner_that_would_forget_everything_is_refused(forge: Forge, variable
     run = forge.run(forge.dispatch(), "reconcile.yml", variables=variables)
 
     assert run.jobs == {"reconcile": "failure"}, run.log
-    assert [(note.level, note.title) for note in run.annotations] == [("error", title)]
+    assert [(note.level, note.title) for note in run.annotations] == [("error", title)], run.log
 
 
 def reconcile(forge: Forge, event: Event, folder: Path) -> Run:
