@@ -197,3 +197,9 @@ def test_what_leaves_no_descriptor_is_said_to_be_unregistrable(rule: str, tmp_pa
 def test_the_wheel_holds_the_pages() -> None:
     files = {file.distribution_path for file in WheelBuilder(str(ROOT)).recurse_included_files()}
     assert {f"registry/rules/{rule}.md" for rule in RULES} <= files
+
+
+def test_the_wheel_holds_the_steps_of_the_tables() -> None:
+    files = {file.distribution_path for file in WheelBuilder(str(ROOT)).recurse_included_files()}
+    steps = (ROOT / "registry/server/records/migrations").rglob("*.py")
+    assert {str(step.relative_to(ROOT)) for step in steps} <= files
