@@ -68,8 +68,9 @@ class Teller:
         """What was found, after it was said; where nothing could be found that is said too, and nothing stays green."""
         try:
             judged = judge()
-        except RegistryError as error:
-            said = f"could not be judged: {printable(str(error))}"
+        except Exception as error:
+            why = printable(str(error)) if isinstance(error, RegistryError) else "the tool broke, see the log"
+            said = f"could not be judged: {why}"
             self.forge.set_status(head.commit, CONTEXT, "error", said, self.url)
             raise
         if judged:

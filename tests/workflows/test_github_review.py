@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -10,6 +11,11 @@ from typing import Any
 
 import pytest
 
+from registry.forge import Forge, Head
+from registry.remote import Remote
+from registry.repository import Repository
+from registry.review import Review
+from registry.telling import Teller
 from tests.build import a_descriptor, a_version, git, write
 from tests.workflows.desk import SERVER, Desk
 from tests.workflows.github import TOKEN, Asked, GitHub
@@ -271,3 +277,20 @@ def test_outside_of_a_workflow_it_says_what_is_missing(desk: Desk) -> None:
     assert (done.code, done.err.splitlines()[0]) == (2, "error: no run of another workflow started this one")
     missing = desk.run("review", event="push", payload={}, env={"GITHUB_TOKEN": ""})
     assert (missing.code, missing.err.splitlines()[0]) == (2, "error: the environment has no GITHUB_TOKEN")
+
+
+def test_a_tool_that_breaks_leaves_nothing_green(desk: Desk, github: GitHub) -> None:
+    head = a_proposal(desk)
+    repository, place = Repository(desk.here), f"{SERVER}/{github.slug}"
+    git(desk.here, "config", f"url.{desk.origin.as_uri()}.insteadOf", place)
+
+    def broken(base: str, head: str) -> Review:
+        raise ZeroDivisionError
+
+    with closing(Forge(github.url, github.slug, TOKEN)) as forge:
+        remote = Remote(desk.here, place, TOKEN)
+        teller = Teller(forge, remote, repository, broken, github.slug, "main", None, 0, print)
+        with pytest.raises(ZeroDivisionError):
+            teller.tell_pull_request(Head(github.slug, "proposal", head))
+    assert said(github) == [(head, "error")]
+    assert github.statuses[0]["description"] == "could not be judged: the tool broke, see the log"
