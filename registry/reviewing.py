@@ -79,7 +79,8 @@ def _unchecked(sides: Sides) -> Iterator[str]:
     lost = [str(m) for m in sides.touched if (v := sides.base.versions.get(m)) and not v.descriptor and not v.removal]
     for model in sorted(lost):
         yield f"{model} cannot be read in the base: whether it keeps what is registered is seen after the merge."
-    yield "Storage and endpoint were not asked: what the base holds counts as registered."
+    if sides.touched:
+        yield "Storage and endpoint were not asked: what the base holds counts as registered."
 
 
 def _remote(version: Version | None) -> list[str]:
