@@ -115,7 +115,9 @@ def test_a_broken_base_does_not_hide_what_a_diff_shows(repository: Path) -> None
 
     done = registry(repository, "diff", "HEAD~1", "--format", "json")
 
-    assert [(c["model"], c["kind"], c["unreadable"]) for c in done.json["changes"]] == [("tiny/1.0", "changed", True)]
+    assert [(c["model"], c["kind"], c["unreadable"]) for c in done.json["changes"]] == [
+        ("tiny/1.0", "changed", "before")
+    ]
 
 
 def test_a_diff_looks_for_models_where_the_base_has_them(repository: Path) -> None:

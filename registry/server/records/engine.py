@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from registry.server.instance import missing_driver
 
 _CONNECTIONS = 20  # to one PostgreSQL from one process: it serves a hundred unless it is told otherwise
 _CONNECT_SECONDS = 10
+_PAUSE = 0.02  # seconds until it is tried again to change how SQLite keeps its log
 # No query is meant to read a whole table or index, whatever the statistics say of it at the moment: each row is looked
 # up by an index.
 _BY_INDEX = "-c enable_seqscan=off -c enable_mergejoin=off -c enable_hashjoin=off"
@@ -34,12 +36,26 @@ def _sqlite(url: URL, wait: float) -> Engine:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
     with closing(sqlite3.connect(path, timeout=wait)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")  # kept in the file: readers and a writer do not wait
+        _keep_log(connection, time.monotonic() + wait)
     # Parameters hold passwords: they stay out of error messages.
     engine = create_engine(url, hide_parameters=True)
     event.listen(engine, "connect", partial(_configure, wait))
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _keep_log(connection: sqlite3.Connection, deadline: float) -> None:
+    """Let readers and a writer not wait for each other; kept in the file.
+
+    SQLite does not wait by itself where several change that at once.
+    """
+    while connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE)
 
 
 def _configure(wait: float, connection: sqlite3.Connection, _: object) -> None:
