@@ -20,7 +20,7 @@ def diff(base: str, head: str, form: str) -> int:
     from registry.cli.context import settings_at
     from registry.comparing import load_changes
     from registry.report import changes as report
-    from registry.report import html, json
+    from registry.report import html
     from registry.repository import Repository
 
     repository = Repository.here()
@@ -28,7 +28,7 @@ def diff(base: str, head: str, form: str) -> int:
     found = load_changes(repository, settings_at(repository, old).models, old, new)
     pages = {
         "text": lambda: report.render_text(found),
-        "json": lambda: json.render_changes(found, old, new),
+        "json": lambda: report.render_json(found, old, new),
         "markdown": lambda: report.render_markdown(found),
         "html": lambda: html.render_changes(found),
     }

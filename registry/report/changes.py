@@ -1,13 +1,16 @@
-"""What changed for a reader of the models, as text and as Markdown."""
+"""What changed for a reader of the models, as text, as Markdown and as JSON."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
 
 from registry.diff import Change
+from registry.report.json import dump
 from registry.report.markup import code, escape, fenced, html_code
-from registry.report.view import Entry, Line, Part, Row, is_gone, make_entry, summary
+from registry.report.view import Entry, Line, Part, Row, is_gone, lines_of, make_entry, summary
 from registry.report.words import count, printable, shortened
 
 ROOM = 40_000  # characters of Markdown: the rest of a page of 60,000 is for findings and what merging does
@@ -44,6 +47,20 @@ def render_markdown(changes: Sequence[Change], room: int = ROOM) -> str:
 def render_entries(changes: Sequence[Change], room: int = ROOM) -> str:
     """The same without the verdict, for a page that has one."""
     return "\n".join(_blocks([make_entry(change) for change in changes], room))
+
+
+def render_json(changes: Sequence[Change], base: str, head: str) -> str:
+    """`{format, base, head, changes}`."""
+    return dump({"base": base, "head": head, "changes": [to_json(change) for change in changes]})
+
+
+def to_json(change: Change) -> dict[str, Any]:
+    """What changed in one version; texts as the lines of a unified diff."""
+    compared = str(change.compared_with) if change.compared_with else None
+    texts = [
+        {"name": text.name, "diff": [f"{line.sign}{line.text}" for line in lines_of(text)]} for text in change.texts
+    ]
+    return asdict(change) | {"model": str(change.model), "compared_with": compared, "texts": texts}
 
 
 def title(entry: Entry) -> str:

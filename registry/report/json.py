@@ -9,10 +9,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from registry.finding import Finding, Severity
-from registry.report.view import lines_of
 
 if TYPE_CHECKING:
-    from registry.diff import Change
     from registry.outcome import Outcomes
     from registry.plan import Plan
 
@@ -21,7 +19,7 @@ FORMAT = 1
 
 def render_findings(findings: Sequence[Finding]) -> str:
     """`{format, findings, counts}`."""
-    return _dump({"findings": [asdict(finding) for finding in findings], "counts": counts_of(findings)})
+    return dump({"findings": [asdict(finding) for finding in findings], "counts": counts_of(findings)})
 
 
 def counts_of(findings: Sequence[Finding]) -> dict[str, int]:
@@ -30,15 +28,10 @@ def counts_of(findings: Sequence[Finding]) -> dict[str, int]:
     return {severity.value: severities[severity] for severity in Severity}
 
 
-def render_changes(changes: Sequence[Change], base: str, head: str) -> str:
-    """`{format, base, head, changes}`."""
-    return _dump({"base": base, "head": head, "changes": [change_to_json(change) for change in changes]})
-
-
 def render_plan(plan: Plan) -> str:
     """`{format, commit, converged, versions, counts}`."""
     versions = [asdict(item) | {"model": str(item.model)} for item in plan.items]
-    return _dump(
+    return dump(
         {
             "commit": plan.commit,
             "converged": plan.converged,
@@ -55,17 +48,9 @@ def render_outcomes(outcomes: Outcomes) -> str:
     about = {"commit": outcomes.commit, "converged": outcomes.converged, "note": outcomes.note}
     left = {"left": outcomes.left, "waiting": list(map(str, outcomes.waiting))}
     took = {"files": outcomes.files, "bytes": outcomes.bytes, "seconds": outcomes.seconds}
-    return _dump(about | left | {"versions": versions, "counts": outcomes.counts()} | took)
+    return dump(about | left | {"versions": versions, "counts": outcomes.counts()} | took)
 
 
-def change_to_json(change: Change) -> dict[str, Any]:
-    """What changed in one version; texts as the lines of a unified diff."""
-    compared = str(change.compared_with) if change.compared_with else None
-    texts = [
-        {"name": text.name, "diff": [f"{line.sign}{line.text}" for line in lines_of(text)]} for text in change.texts
-    ]
-    return asdict(change) | {"model": str(change.model), "compared_with": compared, "texts": texts}
-
-
-def _dump(report: dict[str, Any]) -> str:
+def dump(report: dict[str, Any]) -> str:
+    """A report with the number of its format."""
     return json.dumps({"format": FORMAT} | report, indent=2) + "\n"

@@ -62,7 +62,7 @@ def _title(log: Log) -> str:
 
 
 def _counted(number: int) -> str:
-    return count(number, "entry").replace("entrys", "entries") if number else "nothing changed"
+    return count(number, "entry") if number else "nothing changed"
 
 
 def _lacking(log: Log) -> Iterator[str]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
 from registry.plan import Item
 from registry.report import changes, text
-from registry.report.json import FORMAT, change_to_json, counts_of
+from registry.report.json import counts_of, dump
 from registry.report.markdown import render_tables
 from registry.report.markup import code, escape, inline
 from registry.report.quote import NO_LINES, Lines
@@ -31,7 +30,7 @@ def verdict(review: Review) -> str:
 
 def render_text(review: Review, lines: Lines = NO_LINES) -> str:
     """The page for a terminal; `lines` are the source lines of its findings."""
-    parts = [f"{verdict(review)}\n{_merging(review)}\n"]
+    parts = [f"{verdict(review)}\n{merging(review)}\n"]
     if review.mistakes:
         parts.append(text.render_details(review.mistakes, lines))
     parts += [changes.render_text(review.changes)] if review.changes else []
@@ -43,7 +42,7 @@ def render_text(review: Review, lines: Lines = NO_LINES) -> str:
 
 def render_markdown(review: Review) -> str:
     """The page for a comment or a summary: below 60,000 characters, and nothing that strangers wrote is markup."""
-    parts = [f"**{verdict(review)}**\n", f"{_merging(review)}\n"]
+    parts = [f"**{verdict(review)}**\n", f"{merging(review)}\n"]
     if review.mistakes:
         parts += ["#### Findings\n", *render_tables(review.mistakes, _FINDINGS_ROOM)]
     if review.changes:
@@ -61,26 +60,21 @@ def render_markdown(review: Review) -> str:
 def render_json(review: Review) -> str:
     """`{format, base, head, findings, counts, changes, versions, calls, unchecked, owned}`."""
     report = {
-        "format": FORMAT,
         "base": review.base,
         "head": review.head,
         "findings": [asdict(finding) for finding in review.findings],
         "counts": counts_of(review.findings),
-        "changes": [change_to_json(change) for change in review.changes],
+        "changes": [changes.to_json(change) for change in review.changes],
         "versions": [asdict(item) | {"model": str(item.model)} for item in review.items],
         "calls": review.calls(),
         "unchecked": list(review.unchecked),
         "owned": [asdict(owned) for owned in review.owned],
     }
-    return json.dumps(report, indent=2) + "\n"
+    return dump(report)
 
 
 def merging(review: Review) -> str:
-    """What merging copies and sends, in one sentence."""
-    return _merging(review)
-
-
-def _merging(review: Review) -> str:
+    """What merging copies and sends, in one sentence, and whether somebody has to look."""
     calls = ", ".join(f"{many:,} {call}" for call, many in review.calls().items())
     files, amount = sum(item.files for item in review.items), sum(item.bytes for item in review.items)
     copies = f"copies {count(files, 'file')} ({size(amount)}) and " if files else ""

@@ -23,8 +23,9 @@ def shortened(text: str, most: int) -> str:
 
 
 def count(number: int, word: str) -> str:
-    """`1 error`, `2 errors`."""
-    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
+    """`1 error`, `2 errors`, `2 entries`."""
+    plural = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+    return f"{number:,} {word if number == 1 else plural}"
 
 
 def size(amount: float | None) -> str:

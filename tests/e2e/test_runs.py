@@ -14,7 +14,7 @@ import pytest
 
 from registry.ledger import Ledger
 from tests.build import FILES, a_commit, a_descriptor, a_version, git
-from tests.command import started
+from tests.command import environment, started
 from tests.e2e.place import Place
 from tests.e2e.sources import Stall, allow, source
 from tests.e2e.test_failures import WEIGHTS, remote
@@ -204,3 +204,21 @@ def test_receipt_and_record_say_who_merged_what_by_which_pull_request(folder_pla
         assert receipt["run"] == "https://forge/a/b/actions/runs/7"
     assert receipts[1]["tree"] == git(repository, "rev-parse", f"{mine}:models/tiny/1.1")
     assert FILES.keys() == receipts[1]["files"].keys()
+
+
+def test_a_run_with_nothing_to_do_loads_nothing_that_doing_needs(folder_place: Place) -> None:
+    a_commit(folder_place.repository, "tiny/1.0", a_version())
+    assert folder_place.run("reconcile").code == 0
+    program = "import sys; from registry.cli import run; print(run(['reconcile']), *sys.modules, file=sys.stderr)"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=folder_place.repository,
+        env=environment(folder_place.env),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    code, *modules = done.stderr.split()
+    assert "nothing to do" in done.stdout
+    assert code == "0"
+    assert set(modules).isdisjoint({"pydantic", "yaml", "registry.snapshot", "registry.diff", "registry.planning"})

@@ -137,7 +137,7 @@ def test_json_carries_a_text_unchanged(written: str) -> None:
 
 
 def test_json_has_the_promised_keys() -> None:
-    shown = json.loads(report.render_changes([a_change("x")], "b", "h"))
+    shown = json.loads(changes.render_json([a_change("x")], "b", "h"))
     assert set(shown) == {"format", "base", "head", "changes"}
     assert {"model", "kind", "compared_with", "fields", "files"} <= set(shown["changes"][0])
     assert set(shown["changes"][0]["fields"][0]) == {"field", "before", "after"}

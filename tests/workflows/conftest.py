@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.workflows.act import Forge, act, wheelhouse
+from tests.workflows.desk import Desk
+from tests.workflows.github import GitHub
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +23,16 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
 def forge(tmp_path: Path, wheels: Mapping[str, str]) -> Forge:
     """A repository with the tool and one small model on main."""
     return Forge(tmp_path, wheels)
+
+
+@pytest.fixture
+def github() -> Iterator[GitHub]:
+    """A GitHub with nothing in it."""
+    with GitHub().running() as running:
+        yield running
+
+
+@pytest.fixture
+def desk(tmp_path: Path, github: GitHub) -> Desk:
+    """A repository on it with one small model on main."""
+    return Desk(tmp_path, github)

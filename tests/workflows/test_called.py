@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from tests.build import a_descriptor, a_version, write
-from tests.workflows.act import SLUG, Forge, copy_tool, make_origin, stubs
+from tests.workflows.act import Forge, copy_tool, make_origin, stubs
 from tests.workflows.github import GitHub
 
 TOOL = "acme/registry"
@@ -93,13 +93,6 @@ class Caller(Forge):
     def actions(self, repository: Path) -> list[str]:
         """Stand-ins for those of both, and the tool itself."""
         return ["--local-repository", f"{TOOL}@{self.commit}={self.tool}", *stubs(repository), *stubs(self.tool)]
-
-
-@pytest.fixture
-def github() -> Iterator[GitHub]:
-    """What holds each request and answer to GitHub's description."""
-    with GitHub(SLUG).running() as running:
-        yield running
 
 
 @pytest.fixture

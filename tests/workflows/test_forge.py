@@ -22,13 +22,6 @@ SHORT = Patience(connect=1, silence=2, slow=4, again=4)
 
 
 @pytest.fixture
-def github() -> Iterator[GitHub]:
-    """A GitHub with nothing in it."""
-    with GitHub().running() as running:
-        yield running
-
-
-@pytest.fixture
 def forge(github: GitHub) -> Iterator[Forge]:
     """What is tested, before that GitHub."""
     with closing(Forge(github.url, github.slug, TOKEN, patience=SHORT)) as forge:

@@ -13,17 +13,10 @@ from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
 from tests.azurite import Azurite
 from tests.build import a_descriptor, a_version, write
-from tests.workflows.act import SLUG, Event, Forge
+from tests.workflows.act import Event, Forge
 from tests.workflows.github import GitHub
 from tests.workflows.production import Production, a_production
 from tests.workflows.said import Run
-
-
-@pytest.fixture
-def github() -> Iterator[GitHub]:
-    """What holds each request and answer to GitHub's description."""
-    with GitHub(SLUG).running() as running:
-        yield running
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,19 +16,6 @@ from tests.workflows.planted import plant
 MISTAKE = a_version(a_descriptor(colour="red"))
 TOKEN = "the-token-of-the-endpoint"
 FORK = "mallory/models"
-
-
-@pytest.fixture
-def github() -> Iterator[GitHub]:
-    """A GitHub with nothing in it."""
-    with GitHub().running() as running:
-        yield running
-
-
-@pytest.fixture
-def desk(tmp_path: Path, github: GitHub) -> Desk:
-    """A repository with one small model on main."""
-    return Desk(tmp_path, github)
 
 
 def judge(desk: Desk, clone: Path) -> tuple[Done, str]:

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from registry.brought import find_brought
 from registry.history import Commit, Logged
@@ -22,19 +18,6 @@ from tests.workflows.github import GitHub
 MARKER = "<!-- registry: outcome -->"
 MISTAKE = a_version(a_descriptor(colour="red"))
 URL = "https://github.invalid/acme/models/actions/runs/42"
-
-
-@pytest.fixture
-def github() -> Iterator[GitHub]:
-    """A GitHub with nothing in it."""
-    with GitHub().running() as running:
-        yield running
-
-
-@pytest.fixture
-def desk(tmp_path: Path, github: GitHub) -> Desk:
-    """A repository with one small model on main."""
-    return Desk(tmp_path, github)
 
 
 def a_merge(desk: Desk, number: int, model: str, files: dict[str, bytes]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -22,19 +21,6 @@ from tests.workflows.github import TOKEN, Asked, GitHub
 
 MARKER = "<!-- registry: review -->"
 MISTAKE = a_version(a_descriptor(colour="red"))
-
-
-@pytest.fixture
-def github() -> Iterator[GitHub]:
-    """A GitHub with nothing in it."""
-    with GitHub().running() as running:
-        yield running
-
-
-@pytest.fixture
-def desk(tmp_path: Path, github: GitHub) -> Desk:
-    """A repository with one small model on main."""
-    return Desk(tmp_path, github)
 
 
 def a_proposal(desk: Desk, number: int = 7, *, good: bool = True, repository: str = "") -> str:
