@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from registry.report.quote import Lines
     from registry.repository import Repository
     from registry.server.copies import Copies
+    from registry.server.pace import Pace
     from registry.server.records import Records
     from registry.settings import Settings
     from registry.standing import Standing, Where
@@ -220,7 +221,7 @@ def open_server(
     tokens: Sequence[Token] = (),
     *,
     copies: bool,
-    rate: float | None = None,
+    pace: Pace | None = None,
 ) -> Iterator[FastAPI]:
     """The endpoint's application on the settings' database, open for the time of the block.
 
@@ -238,7 +239,7 @@ def open_server(
             token=token,
             tokens=tokens,
             copies=background,
-            rate=rate,
+            pace=pace,
         )
         if background:
             stack.enter_context(background)

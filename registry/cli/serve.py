@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,8 @@ import click
 from registry.errors import SettingsError
 
 if TYPE_CHECKING:
-    from registry.settings import Credentials
+    from registry.repository import Repository
+    from registry.settings import Credentials, Settings
     from registry.tokens import Token
 
 _FORMS = ("text", "json")
@@ -20,6 +23,12 @@ _FORMS = ("text", "json")
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, metavar="N", help="The port.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Processes that answer.  [default: one for each processor, at most 4]",
+)
 @click.option(
     "--rate",
     type=click.IntRange(0),
@@ -47,32 +56,76 @@ _FORMS = ("text", "json")
 @click.option(
     "--log", type=click.Choice(_FORMS), help="How to log to stderr.  [default: text on a terminal, else json]"
 )
-def serve(host: str, port: int, rate: int, drain: int, grace: int, log: str | None) -> int:
+def serve(host: str, port: int, workers: int | None, log: str | None, **limits: int) -> int:
     """Answer the registration API and show the catalog.
 
     Without a token (REGISTRY_TOKENS, REGISTRY_TOKENS_FILE or REGISTRY_TOKEN) it listens on loopback only, and reads
     and writes need none.
     """
-    from registry.cli.context import LOOPBACK, open_server, open_storage, server_extra, settings_at
+    from registry.cli.context import LOOPBACK, server_extra, settings_at
     from registry.repository import Repository
 
     repository = Repository.here()
     settings = settings_at(repository, None)
-    token, tokens = settings.credentials.token, kept_tokens(settings.credentials)
-    if not token and not tokens and host not in LOOPBACK:
+    tokens = kept_tokens(settings.credentials)
+    if not settings.credentials.token and not tokens and host not in LOOPBACK:
         hint = "make one with `registry token NAME --scope write`, and put its second line into REGISTRY_TOKENS"
         raise SettingsError(f"without a token the endpoint does not listen on {host}", hint=hint)
-    with server_extra():
-        from registry.server.embedded import serve as run_server
     _start_log(is_json=log == "json" or (log is None and not sys.stderr.isatty()))
-    with (
-        open_storage(repository, settings) as storage,
-        open_server(repository, settings, storage, token, tokens, copies=True, rate=rate) as app,
-    ):
-        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        click.echo(f"the catalog is at {url}/, the API at {url}/api/v1.0", err=True)
-        run_server(app, host=host, port=port, drain=drain, grace=grace)
+    with server_extra():
+        from registry.server.embedded import reserve
+        from registry.server.workers import default_number, shared_measures
+    number = workers or default_number()
+    service = _Service(repository, settings, tokens, host, reserve(host, port), **limits)
+    with shared_measures() if number > 1 else nullcontext():
+        _run(service, number)
     return 0
+
+
+@dataclass(frozen=True)
+class _Service:
+    """What each process serves, and where."""
+
+    repository: Repository
+    settings: Settings
+    tokens: tuple[Token, ...]
+    host: str
+    port: int
+    rate: int
+    drain: int
+    grace: int
+
+    @property
+    def url(self) -> str:
+        """Where a browser finds it."""
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
+def _run(service: _Service, number: int) -> None:
+    from registry.cli.context import database_url, open_server, open_storage
+    from registry.server.embedded import serve as run_server
+    from registry.server.metrics import bury
+    from registry.server.pace import Pace
+    from registry.server.records import Records
+    from registry.server.workers import run_workers
+
+    repository, settings, token = service.repository, service.settings, service.settings.credentials.token
+    pace = Pace(service.rate) if service.rate else None
+
+    def work(parent: int | None) -> None:
+        with (
+            open_storage(repository, settings) as storage,
+            open_server(repository, settings, storage, token, service.tokens, copies=True, pace=pace) as app,
+        ):
+            at = {"host": service.host, "port": service.port}
+            run_server(app, **at, drain=service.drain, grace=service.grace, parent=parent)
+
+    Records(database_url(repository, settings)).close()  # what is wrong with it is said once, and now
+    click.echo(f"the catalog is at {service.url}/, the API at {service.url}/api/v1.0", err=True)
+    if number == 1:
+        work(None)
+    else:
+        run_workers(work, number, bury)
 
 
 def kept_tokens(credentials: Credentials) -> tuple[Token, ...]:

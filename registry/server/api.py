@@ -44,12 +44,12 @@ def make_app(
     token: str | None,
     tokens: Sequence[Token] = (),
     copies: Copies | None = None,
-    rate: float | None = None,
+    pace: Pace | None = None,
 ) -> FastAPI:
     """The endpoint over these records and this storage; without tokens it is to be served on loopback only.
 
     `token` is one more for writing, in clear. Without `copies`, files that are not in storage yet are not registered.
-    `rate` is how many requests a second one token or address may send; None: as many as it likes.
+    `pace` is of one token or address; None: they send as many requests as they like.
     """
     known = (*tokens, keep(token, "write", "REGISTRY_TOKEN")) if token is not None else tuple(tokens)
     access = Access(known, policy.public_reads)
@@ -58,7 +58,7 @@ def make_app(
     )
     app.state.endpoint = Endpoint(records, storage, policy, access, copies)
     app.state.metrics = Metrics(Counts(records))
-    app.state.pace = Pace(rate) if rate else None
+    app.state.pace = pace
     app.state.is_leaving = False
     for prefix, router in _ROUTERS:
         app.include_router(router, prefix=prefix)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
 import threading
 import time
@@ -17,6 +19,7 @@ from registry.errors import EndpointError, UsageError
 
 _START = 30.0  # seconds; a start takes a few hundredths
 _GRACE = 5  # seconds that requests in flight have to end in
+_ORPHANED = 3  # the exit code of a process whose parent is gone
 
 
 @contextmanager
@@ -34,22 +37,29 @@ def serve_embedded(app: FastAPI) -> Iterator[str]:
             thread.join()
 
 
-def serve(app: FastAPI, *, host: str, port: int, drain: float = 0.0, grace: int = _GRACE) -> None:
-    """Serve in the foreground until a signal comes; UsageError when the address cannot be had.
+def reserve(host: str, port: int) -> int:
+    """The port at which `serve` can listen, a free one for 0; UsageError when the address cannot be had."""
+    try:
+        with closing(_listener(host, port)) as listener:
+            return int(listener.getsockname()[1])
+    except OSError as error:
+        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another `--port`") from error
+
+
+def serve(app: FastAPI, *, host: str, port: int, drain: float, grace: int, parent: int | None = None) -> None:
+    """Serve in the foreground until a signal comes; as one of several, which end at once where `parent` can be read.
 
     For `drain` seconds it then goes on, but says that it is not ready; what is in flight after that has `grace`
     seconds. A second signal ends both.
     """
-    try:
-        listener = _listener(host, port)
-    except OSError as error:
-        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another `--port`") from error
-    with closing(listener):
-        _server(app, drain, grace).run([listener])
+    with closing(_listener(host, port, is_shared=parent is not None)) as listener:
+        _server(app, drain, grace, parent).run([listener])
 
 
-def _listener(host: str, port: int) -> socket.socket:
-    listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+def _listener(host: str, port: int, *, is_shared: bool = False) -> socket.socket:
+    # Each of several listens for itself, and the system shares connections out: at one socket the first takes all.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, reuse_port=is_shared)
     # Connections inherit it. The event loop sets it only where a socket names its protocol; without, an answer of two
     # writes waits until the other side acknowledges the first, which it does after 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -59,14 +69,21 @@ def _listener(host: str, port: int) -> socket.socket:
 class _Server(uvicorn.Server):
     """Tells its app that it will leave, before it does; a signal is an ordinary end, and is not raised again."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI, drain: float) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI, drain: float, parent: int | None) -> None:
         super().__init__(config)
-        self._app, self._drain = app, drain
+        self._app, self._drain, self._parent = app, drain, parent
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - what a signal calls
         """Begin to leave; the second time, leave."""
-        self.force_exit = self.should_exit
-        self.should_exit = True
+        if self._parent is None or sig != signal.SIGINT:  # which a terminal sends to the parent, too
+            self.force_exit = self.should_exit
+            self.should_exit = True
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin; whoever answers for a parent that is gone would keep its address from the next one."""
+        if self._parent is not None:
+            asyncio.get_running_loop().add_reader(self._parent, os._exit, _ORPHANED)
+        await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Leave, after others have had the time to see it."""
@@ -77,7 +94,7 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def _server(app: FastAPI, drain: float = 0.0, grace: int = _GRACE) -> uvicorn.Server:
+def _server(app: FastAPI, drain: float = 0.0, grace: int = _GRACE, parent: int | None = None) -> uvicorn.Server:
     # No log_config: logging belongs to the program that the endpoint is embedded in.
     config = uvicorn.Config(
         app,
@@ -87,7 +104,7 @@ def _server(app: FastAPI, drain: float = 0.0, grace: int = _GRACE) -> uvicorn.Se
         server_header=False,
         timeout_graceful_shutdown=grace,
     )
-    return _Server(config, app, drain)
+    return _Server(config, app, drain, parent)
 
 
 def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -16,10 +18,10 @@ Counts = Callable[[], Mapping[str, Mapping[str, float]]]  # name of a gauge → 
 
 
 class Metrics:
-    """Measures of one endpoint, apart from those of other endpoints in the process."""
+    """Measures of one endpoint, apart from those of other endpoints in the process, or of all its processes."""
 
     def __init__(self, counts: Counts) -> None:
-        self._registry = registry = CollectorRegistry()
+        registry, self._counted = CollectorRegistry(), _Counted(counts)
         labels = ("method", "route", "status")
         self._requests = Counter("registry_requests", "Answered requests.", labels, registry=registry)
         self._seconds = Histogram(
@@ -29,9 +31,13 @@ class Metrics:
             registry=registry,
             buckets=_SECONDS,
         )
-        self.in_flight = Gauge("registry_requests_in_flight", "Requests that are being answered.", registry=registry)
-        ProcessCollector(registry=registry)
-        registry.register(_Counted(counts))
+        self.in_flight = Gauge(
+            "registry_requests_in_flight",
+            "Requests that are being answered.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self._own = registry
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
         """One answered request; `route` is the path with its parameters by name."""
@@ -41,7 +47,19 @@ class Metrics:
 
     def render(self) -> bytes:
         """All measures in the text format of Prometheus."""
-        return generate_latest(self._registry)
+        registry = CollectorRegistry()
+        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+            MultiProcessCollector(registry)
+        else:
+            registry.register(self._own)
+            ProcessCollector(registry=registry)
+        registry.register(self._counted)
+        return generate_latest(registry)
+
+
+def bury(pid: int) -> None:
+    """Nothing is in flight any more in a process that has ended."""
+    mark_process_dead(pid)
 
 
 class _Counted:

@@ -20,6 +20,7 @@ from registry.policy import Policy
 from registry.server.api import make_app
 from registry.server.copies import Copies
 from registry.server.embedded import serve_embedded
+from registry.server.pace import Pace
 from registry.server.records import Records
 from registry.sources import Sources
 from registry.storage import Storage
@@ -118,7 +119,7 @@ class Start:
         tokens: Sequence[Token] = (),
         patience: Patience | None = None,
         storage: Storage | None = None,
-        rate: float | None = None,
+        pace: Pace | None = None,
     ) -> Running:
         """One more endpoint over the same folder and database; with `patience` for sources, it copies from them."""
         storage = storage or Folder(self._folder / "storage")
@@ -126,7 +127,7 @@ class Start:
         policy = policy or Policy()
         copies = self._copies(records, storage, policy, patience) if patience else None
         app = make_app(
-            records=records, storage=storage, policy=policy, token=token, tokens=tokens, copies=copies, rate=rate
+            records=records, storage=storage, policy=policy, token=token, tokens=tokens, copies=copies, pace=pace
         )
         if copies:
             self._stack.enter_context(copies)

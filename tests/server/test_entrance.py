@@ -17,6 +17,7 @@ import requests
 from registry.errors import StorageError
 from registry.policy import Policy
 from registry.server.journal import JsonLines
+from registry.server.pace import Pace
 from registry.storage import Blob
 from registry.storage.folder import Folder
 from registry.tokens import make_token
@@ -127,7 +128,7 @@ def test_a_mistake_is_500_with_its_id_and_the_log_says_where(start: Start, tmp_p
 
 def test_more_requests_than_one_caller_may_send_are_answered_429(start: Start) -> None:
     secret, token = make_token("ci", "read")
-    running = start(tokens=(token,), rate=0.3)
+    running = start(tokens=(token,), pace=Pace(0.3))
     for _ in range(3):
         assert running.call("GET", "models").status_code == 401
     refused = running.call("GET", "models")

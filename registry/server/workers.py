@@ -1,0 +1,101 @@
+"""Several processes that answer at one address, and one that watches over them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn
+
+from registry.errors import RegistryError
+from registry.server.journal import log_mistake
+
+MOST = 4  # unless more are asked for; a database has so many connections
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_PAUSE = 1.0  # seconds until another takes the place of one that ended by itself
+
+log = logging.getLogger(__name__)
+
+
+def default_number() -> int:
+    """One for each processor that this process may use; one where processes cannot be forked safely."""
+    return min(len(os.sched_getaffinity(0)), MOST) if sys.platform == "linux" else 1
+
+
+@contextmanager
+def shared_measures() -> Iterator[None]:
+    """Processes that are forked in the block measure together; to be entered before anything measures."""
+    with tempfile.TemporaryDirectory(prefix="registry-measures-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        try:
+            yield
+        finally:
+            del os.environ["PROMETHEUS_MULTIPROC_DIR"]
+
+
+def run_workers(work: Callable[[int], None], number: int, buried: Callable[[int], None]) -> None:
+    """Do the work in so many processes until a signal comes, which each of them is told.
+
+    `work` gets a descriptor that can be read once this process is gone. One that ends by itself is replaced; `buried`
+    is called with the id of each that has ended.
+    """
+    crew = _Crew(work)
+    for sign in _SIGNALS:
+        signal.signal(sign, crew.leave)
+    for _ in range(number):
+        crew.start()
+    while crew.pids:
+        pid, status = os.wait()
+        crew.pids.discard(pid)
+        buried(pid)
+        if not crew.is_leaving:
+            log.error("process %s ended with %s; another takes its place", pid, os.waitstatus_to_exitcode(status))
+            time.sleep(_PAUSE)
+            crew.start()
+
+
+class _Crew:
+    """The processes that are at work."""
+
+    def __init__(self, work: Callable[[int], None]) -> None:
+        self._work = work
+        self._gone, self._here = os.pipe()  # closed by the system, however this process ends
+        self.pids: set[int] = set()
+        self.is_leaving = False
+
+    def leave(self, *_: object) -> None:
+        """What a signal calls: tell all; the second time they leave at once."""
+        self.is_leaving = True
+        for pid in self.pids:
+            os.kill(pid, signal.SIGTERM)
+
+    def start(self) -> None:
+        """One more, unless the end has come."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # none is lost between the fork and the handlers
+        try:
+            if not self.is_leaving:
+                if (pid := os.fork()) == 0:
+                    self._be_one(before)
+                self.pids.add(pid)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def _be_one(self, mask: set[int]) -> NoReturn:
+        code = 3
+        try:
+            os.close(self._here)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: whoever watches over this one passes it on
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            self._work(self._gone)
+            code = 0
+        except RegistryError as error:
+            log.error("%s", error)  # noqa: TRY400 - where it comes from tells an operator nothing
+        except BaseException as error:  # a fork never goes on with what its parent does
+            log_mistake(error)
+        os._exit(code)
