@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +29,7 @@ _FORMS = ("text", "json")
     "--workers",
     type=click.IntRange(1, 64),
     metavar="N",
-    help="Processes that answer.  [default: one for each processor, at most 4]",
+    help="Processes that answer.  [default: 4 on Linux, else 1]",
 )
 @click.option(
     "--rate",
@@ -74,12 +76,22 @@ def serve(host: str, port: int, workers: int | None, log: str | None, **limits: 
     _start_log(is_json=log == "json" or (log is None and not sys.stderr.isatty()))
     with server_extra():
         from registry.server.embedded import reserve
-        from registry.server.workers import default_number, shared_measures
+        from registry.server.workers import default_number
     number = workers or default_number()
     service = _Service(repository, settings, tokens, host, reserve(host, port), **limits)
-    with shared_measures() if number > 1 else nullcontext():
+    with _shared_measures() if number > 1 else nullcontext():
         _run(service, number)
     return 0
+
+
+@contextmanager
+def _shared_measures() -> Iterator[None]:
+    """Processes that are forked in the block measure together; the library looks when it is loaded."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="registry-measures-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield
 
 
 @dataclass(frozen=True)
@@ -117,8 +129,9 @@ def _run(service: _Service, number: int) -> None:
             open_storage(repository, settings) as storage,
             open_server(repository, settings, storage, token, service.tokens, copies=True, pace=pace) as app,
         ):
-            at = {"host": service.host, "port": service.port}
-            run_server(app, **at, drain=service.drain, grace=service.grace, parent=parent)
+            run_server(
+                app, host=service.host, port=service.port, drain=service.drain, grace=service.grace, parent=parent
+            )
 
     Records(database_url(repository, settings)).close()  # what is wrong with it is said once, and now
     click.echo(f"the catalog is at {service.url}/, the API at {service.url}/api/v1.0", err=True)

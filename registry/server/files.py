@@ -24,18 +24,13 @@ class Files:
     base: str
     hours: int  # that a URL which we give away is good for
 
-    def find(self, model: ModelId, urls: Mapping[str, str], record: Record | None) -> Json:
-        """Target → `{sha256, size}` as storage has it, or `{url}` where the file is not in storage.
-
-        A file that we fetched ourselves for this record is known by its URL. ProblemError 422 where a URL is
-        storage's own, but nothing verified stands there.
-        """
+    def find(self, model: ModelId, urls: Mapping[str, str]) -> Json:
+        """Target → `{sha256, size}` of those URLs that are storage's own; ProblemError 422 for what is not verified."""
         own = [target for target in urls if self._is_own(model, target, urls[target])]
         blobs = self._look(model, own)
         if details := [_unverified(target, blob) for target, blob in blobs.items() if blob is None or not blob.sha256]:
             raise invalid(details)
-        found = {target: _entry(blob) for target, blob in blobs.items() if blob}
-        return {t: found.get(t) or _known(record, t, without_query(urls[t])) for t in urls}
+        return {target: _entry(blob) for target, blob in blobs.items() if blob}
 
     def to_copy(self, files: Json, urls: Mapping[str, str]) -> Mapping[str, str]:
         """The URLs, by target, of files that are not in storage; ProblemError 422 where one is not fetched."""
@@ -79,6 +74,14 @@ class Files:
         return (_place(given) == _place(storage) and path == stored) or (
             given.scheme in ("http", "https") and given.netloc.lower() == here.netloc.lower() and path == served
         )
+
+
+def complete(found: Json, urls: Mapping[str, str], record: Record | None) -> Json:
+    """What was found with `{url}` for each file that is not in storage.
+
+    A file that we fetched ourselves for this record is known by its URL.
+    """
+    return {target: found.get(target) or _known(record, target, without_query(urls[target])) for target in urls}
 
 
 def _place(url: SplitResult) -> tuple[str, str]:

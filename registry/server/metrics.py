@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.values import MutexValue, ValueClass
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+_IS_SHARED = ValueClass is not MutexValue  # as the library found the environment when it was loaded
 _METHODS = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "POST"})
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 Counts = Callable[[], Mapping[str, Mapping[str, float]]]  # name of a gauge → label → value
@@ -48,8 +49,8 @@ class Metrics:
     def render(self) -> bytes:
         """All measures in the text format of Prometheus."""
         registry = CollectorRegistry()
-        if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-            MultiProcessCollector(registry)
+        if _IS_SHARED:
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         else:
             registry.register(self._own)
             ProcessCollector(registry=registry)
@@ -59,7 +60,7 @@ class Metrics:
 
 def bury(pid: int) -> None:
     """Nothing is in flight any more in a process that has ended."""
-    mark_process_dead(pid)
+    mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 class _Counted:

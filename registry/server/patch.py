@@ -8,7 +8,7 @@ from typing import Any
 
 from registry.policy import Policy
 from registry.server.body import check_sections, check_urls, hide_passwords, take_passwords
-from registry.server.files import Files
+from registry.server.files import Files, complete
 from registry.server.problems import Detail, differing, invalid, pointer
 from registry.server.records import Draft, Record
 from registry.wire import Json, is_same, page_files, without_query
@@ -30,7 +30,7 @@ def make_amended(record: Record, patch: Json, shown: Json, files: Files, policy:
     before = {**shown, **record.sections}
     after = merge(before, _without_equal_packages(patch, shown))
     kept = {target: entry for target, entry in before["model_files"].items() if target not in changes}
-    after["model_files"] = {**kept, **files.find(record.model, urls, record)}
+    after["model_files"] = {**kept, **complete(files.find(record.model, urls), urls, record)}
     _refuse(difference for difference in differences(before, after) if not _may_change(difference[0], before))
     sections = _checked(after, policy)
     _refuse(difference for difference in differences(before, sections) if _is_no_page(difference[0], sections))

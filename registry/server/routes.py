@@ -12,7 +12,6 @@ from registry.server import examples, openapi
 from registry.server.body import Body, parse_body, parse_json
 from registry.server.content import MEDIA_TYPES, send_file, send_index_page
 from registry.server.endpoint import (
-    Endpoint,
     Here,
     Model,
     Private,
@@ -23,12 +22,12 @@ from registry.server.endpoint import (
     to_answer,
     unknown,
 )
-from registry.server.files import Files
+from registry.server.files import Files, complete
 from registry.server.patch import FROZEN, differences, make_amended, to_detail
 from registry.server.preconditions import check_preconditions, is_unchanged
 from registry.server.problems import ProblemError, differing, invalid
-from registry.server.records import Draft, Filters, Record, Seen
-from registry.wire import model_path, without_query
+from registry.server.records import Decision, Draft, Filters, Record, Seen
+from registry.wire import Json, model_path, without_query
 
 router = APIRouter(tags=["registration"])
 
@@ -50,28 +49,26 @@ _VERSION = "/model/{name}/{version}"
 def put_version(request: Request, here: Here, model: Model, raw: Raw) -> Response:
     """Register a version, or learn that it is registered."""
     body, files = parse_body(model, raw, here.policy), here.files(request)
-    for _ in range(_RACES):
-        seen = here.records.seen(model)
+    found = files.find(model, body.urls)
+    if found.keys() == body.urls.keys() and "if-match" not in request.headers:  # as it is for most
+        draft = _make_draft(model, body, found)
+        if record := here.records.add(draft, body.passwords):
+            return _send_record(files, record, 201)
+
+    def decide(seen: Seen) -> Decision:
         check_preconditions(request.headers, seen.record.etag if seen.record else None)
-        if answer := _put(here, files, _make_draft(model, body, files, seen.record), body, seen):
-            return answer
-    raise ProblemError(503, "the record changes too often; try again", headers={"Retry-After": "1"})
+        draft = _make_draft(model, body, complete(found, body.urls, seen.record))
+        _refuse_other_content(seen, draft)
+        missing = {} if seen.record else files.to_copy(draft.sections["model_files"], body.urls)
+        return Decision(draft, missing, body.passwords)
 
-
-def _put(here: Endpoint, files: Files, draft: Draft, body: Body, seen: Seen) -> Response | None:
-    """The answer; None where there is something else by now than was seen."""
-    _refuse_other_content(seen, draft)
-    missing = {} if seen.record else files.to_copy(draft.sections["model_files"], body.urls)
-    if not missing:
-        stored = here.records.put(draft, body.passwords, seen)
-        return stored and _send_record(files, stored[0], 201 if stored[1] else 200)
-    registration = here.records.accept(draft, missing, body.passwords, seen)
-    if registration is None:
-        return None
+    stored, is_new = here.records.put(model, decide)
+    if isinstance(stored, Record):
+        return _send_record(files, stored, 201 if is_new else 200)
     if here.copies:
         here.copies.wake()
-    location = f"{files.base}{model_path(draft.model)}/status"
-    return JSONResponse(progress(registration), 202, {"Location": location, "Retry-After": "1"})
+    location = f"{files.base}{model_path(model)}/status"
+    return JSONResponse(progress(stored), 202, {"Location": location, "Retry-After": "1"})
 
 
 @router.get(
@@ -192,8 +189,7 @@ def list_versions(request: Request, here: Here, private: Private, filters: Annot
     return JSONResponse(versions, headers={"Link": f'<{link}>; rel="next"'} if following else None)
 
 
-def _make_draft(model: ModelId, body: Body, files: Files, existing: Record | None) -> Draft:
-    found = files.find(model, body.urls, existing)
+def _make_draft(model: ModelId, body: Body, found: Json) -> Draft:
     fetched = {target: without_query(body.urls[target]) for target, entry in found.items() if "url" in entry}
     sections = {**body.sections, "model_files": found}
     return Draft(model, sections, body.provenance, fetched, body.provenance.get("generation"))

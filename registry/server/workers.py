@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import NoReturn
 
 from registry.errors import RegistryError
 from registry.server.journal import log_mistake
 
-MOST = 4  # unless more are asked for; a database has so many connections
+_NUMBER = 4  # more than a small machine has processors: while one waits for its own threads, another answers
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _PAUSE = 1.0  # seconds until another takes the place of one that ended by itself
 
@@ -23,19 +22,8 @@ log = logging.getLogger(__name__)
 
 
 def default_number() -> int:
-    """One for each processor that this process may use; one where processes cannot be forked safely."""
-    return min(len(os.sched_getaffinity(0)), MOST) if sys.platform == "linux" else 1
-
-
-@contextmanager
-def shared_measures() -> Iterator[None]:
-    """Processes that are forked in the block measure together; to be entered before anything measures."""
-    with tempfile.TemporaryDirectory(prefix="registry-measures-") as folder:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        try:
-            yield
-        finally:
-            del os.environ["PROMETHEUS_MULTIPROC_DIR"]
+    """How many unless somebody asks for another number; one where processes cannot be forked safely."""
+    return _NUMBER if sys.platform == "linux" else 1
 
 
 def run_workers(work: Callable[[int], None], number: int, buried: Callable[[int], None]) -> None:
@@ -45,6 +33,8 @@ def run_workers(work: Callable[[int], None], number: int, buried: Callable[[int]
     is called with the id of each that has ended.
     """
     crew = _Crew(work)
+    gc.collect()
+    gc.freeze()  # what all of them share is not looked through again in each
     for sign in _SIGNALS:
         signal.signal(sign, crew.leave)
     for _ in range(number):
@@ -95,7 +85,7 @@ class _Crew:
             self._work(self._gone)
             code = 0
         except RegistryError as error:
-            log.error("%s", error)  # noqa: TRY400 - where it comes from tells an operator nothing
+            log.error("%s", error)
         except BaseException as error:  # a fork never goes on with what its parent does
             log_mistake(error)
         os._exit(code)

@@ -6,7 +6,7 @@ from typing import Any
 
 from registry.descriptor import Descriptor
 from registry.identity import ModelId
-from registry.server.records import Draft
+from registry.server.records import Draft, Record, Records
 from registry.wire import make_request
 from tests.build import a_descriptor
 
@@ -19,3 +19,10 @@ def a_draft(model: str, *, provenance: dict[str, Any] | None = None, **changes: 
     own = {"license": sections.pop("license"), "lifecycle": sections.pop("lifecycle")}
     sections.pop("parent", None)
     return Draft(ModelId(*model.split("/")), sections, {**own, **(provenance or {})}, {}, None)
+
+
+def put(records: Records, draft: Draft) -> Record:
+    """Store a version under a name that nothing has."""
+    record = records.add(draft, {})
+    assert record is not None
+    return record

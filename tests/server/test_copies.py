@@ -21,7 +21,7 @@ from azure.storage.blob import ContainerClient, ContainerSasPermissions, generat
 
 from registry.patience import Patience
 from registry.policy import Policy
-from registry.server.records import Draft, Records, Seen
+from registry.server.records import Decision, Draft, Records
 from registry.server.records.registrations import ATTEMPTS
 from registry.storage.azure import AzureContainer
 from tests.azurite import Azurite
@@ -311,7 +311,7 @@ def accepted(records: Records, model: str) -> Draft:
     """A registration that nobody copies yet."""
     draft = a_draft(model).with_files({"model.bin": {"url": "https://example.com/model.bin"}})
     urls = {"model.bin": "https://example.com/model.bin?sig=1"}
-    assert records.accept(draft, urls, {}, Seen()) is not None
+    assert records.put(draft.model, lambda _: Decision(draft, urls))[1]
     return draft
 
 

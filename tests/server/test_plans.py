@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import Engine, event, text
 
 from registry.identity import ModelId
-from registry.server.records import Draft, Filters, Records, Seen
+from registry.server.records import Draft, Filters, Records
 from registry.server.records.listing import RARE, WINDOWS, list_page
-from registry.server.records.sessions import Sessions
+from registry.server.records.transactions import Transactions
 from tests.databases import Database, NewDatabase
-from tests.server.drafts import a_draft
+from tests.server.drafts import a_draft, put
 
 MODELS = 300
 VERSIONS = 10
@@ -36,7 +36,7 @@ def database(tmp_path_factory: pytest.TempPathFactory, new: NewDatabase) -> Data
     made = new(tmp_path_factory.mktemp("plans"))
     with closing(Records(made.url)) as records:
         for number in range(MODELS * VERSIONS):
-            assert records.put(numbered(number), {}, Seen())
+            assert put(records, numbered(number))
     if not made.is_sqlite:
         made.rows("ANALYZE")
     return made
@@ -155,11 +155,11 @@ def has(draft: Draft, filters: dict[str, Any]) -> bool:
 
 
 def test_what_is_rare_among_what_is_common_ends_a_page_early_and_is_found_behind_it(database: Database) -> None:
-    with closing(Sessions(database.url, wait=30)) as sessions, sessions.reading() as session:
+    with closing(Transactions(database.url, wait=30)) as transactions, transactions.reading() as connection:
         filters = Filters(q="mo", language="de", limit=4)
         pages, cursor = list[int](), None
         while cursor is not None or not pages:
-            page, cursor = list_page(session, filters.model_copy(update={"cursor": cursor}), private=True, window=10)
+            page, cursor = list_page(connection, filters.model_copy(update={"cursor": cursor}), private=True, window=10)
             pages.append(len(page))
     assert sum(pages) == MODELS * VERSIONS // 500
     assert len(pages) == MODELS * VERSIONS // (10 * WINDOWS) + 1
@@ -175,7 +175,7 @@ def test_each_other_query_uses_an_index(database: Database) -> None:
         records.generation()
         records.registrations.claim(1.0)
         records.seen(ModelId("unknown", "1.0"))
-        records.put(a_draft("one-more/1.0"), {}, records.seen(ModelId("one-more", "1.0")))
+        put(records, a_draft("one-more/1.0"))
         amended = replace(a_draft("model-7/3.0", model_config__description="Other words."), generation=None)
         assert records.amend(amended, seen.record.etag)
     assert [scan for plan in plans(database, asked) for scan in whole_tables(plan)] == []

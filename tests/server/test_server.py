@@ -22,12 +22,13 @@ from registry.errors import StorageError, UsageError
 from registry.identity import ModelId
 from registry.policy import Policy
 from registry.server.api import make_app
-from registry.server.embedded import serve, serve_embedded
-from registry.server.records import Records, Seen
+from registry.server.embedded import reserve, serve_embedded
+from registry.server.records import Records
 from registry.storage import Blob
 from registry.storage.folder import Folder
 from tests.build import FILES
 from tests.server.conftest import TIMEOUT, Running, Start
+from tests.server.drafts import put
 
 
 class Failing(Folder):
@@ -175,7 +176,7 @@ def test_the_catalog_is_paged(start: Start) -> None:
         record = records.get(ModelId("paged", "0"))
         assert record is not None
         for number in range(1, 101):
-            records.put(replace(record, model=ModelId("paged", str(number))), {}, Seen())
+            put(records, replace(record, model=ModelId("paged", str(number))))
     following = re.search(r'href="(/\?cursor=[^"]+)"', running.call("GET", "/").text)
     assert following is not None
     last = running.call("GET", following[1]).text
@@ -244,9 +245,9 @@ def test_an_answer_does_not_wait_for_an_acknowledgement(app: FastAPI) -> None:
     assert statistics.median(times) < 0.03, "a delayed acknowledgement takes 0.04 s"
 
 
-def test_an_address_that_is_taken_is_an_error_of_usage(app: FastAPI) -> None:
+def test_an_address_that_is_taken_is_an_error_of_usage() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken, pytest.raises(UsageError, match="cannot listen"):
-        serve(app, host="127.0.0.1", port=taken.getsockname()[1])
+        reserve("127.0.0.1", taken.getsockname()[1])
 
 
 def test_an_answer_does_not_wait_for_word_of_its_head(endpoint: Running) -> None:

@@ -2,10 +2,11 @@
 
 from registry.errors import RecordsError
 from registry.server.records.database import OlderGenerationError, Records
-from registry.server.records.record import Draft, Filters, Record, Registration, Seen, Work
+from registry.server.records.record import Decision, Draft, Filters, Record, Registration, Seen, Work
 from registry.server.records.registrations import Registrations
 
 __all__ = [
+    "Decision",
     "Draft",
     "Filters",
     "OlderGenerationError",

@@ -4,24 +4,37 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import delete, func, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
 
 from registry.errors import RegistryError
 from registry.identity import ModelId
+from registry.server.records.adding import NewVersion
 from registry.server.records.backlog import Numbers, count
-from registry.server.records.finding import find_as, find_no_more, make_findable
+from registry.server.records.finding import find_as, find_no_more
 from registry.server.records.listing import list_page
 from registry.server.records.migrating import migrate
-from registry.server.records.record import Draft, Filters, Record, Registration, Seen
-from registry.server.records.registrations import Registrations, accept, forget, keep_passwords, seen_registration
-from registry.server.records.rows import fill, known, new_etag, new_row, now, record_of
-from registry.server.records.sessions import Sessions
-from registry.server.records.tables import InstanceRow, PasswordRow, RegistrationRow, VersionRow
+from registry.server.records.record import Decision, Draft, Filters, Record, Registration, Seen
+from registry.server.records.registrations import (
+    Registrations,
+    accept,
+    forget,
+    keep_passwords,
+    seen_registration,
+)
+from registry.server.records.rows import columns_of, known, new_etag, now
+from registry.server.records.tables import InstanceRow, PasswordRow, VersionRow
+from registry.server.records.transactions import Transactions
 from registry.wire import Json
 
 Guard = Callable[[Record | None], None]  # sees what is stored inside of the transaction; raises to leave it so
+
+
+_VERSION = select(*VersionRow.__table__.c).where(
+    VersionRow.name == bindparam("name"), VersionRow.version == bindparam("version")
+)
 
 
 class OlderGenerationError(RegistryError):
@@ -32,8 +45,8 @@ class Records:
     """The records in one database, whose tables are brought up to date; safe to use from several threads."""
 
     def __init__(self, url: str, *, wait: float = 30.0) -> None:
-        self._sessions = Sessions(url, wait=wait)
-        self.registrations = Registrations(self._sessions)
+        self._transactions = Transactions(url, wait=wait)
+        self.registrations = Registrations(self._transactions)
         try:
             self.instance = self._open()
         except BaseException:
@@ -42,100 +55,95 @@ class Records:
 
     def _open(self) -> str:
         """Bring the tables up to date; the id that the database was given when it was made."""
-        with self._sessions.writing("") as session:
-            migrate(session.connection())
-            row = session.get(InstanceRow, 1) or InstanceRow(number=1, token=secrets.token_hex(16))
-            session.add(row)
-            return row.token
+        with self._transactions.writing("") as connection:
+            migrate(connection)
+            if token := connection.scalar(select(InstanceRow.token)):
+                return str(token)
+            token = secrets.token_hex(16)
+            connection.execute(insert(InstanceRow), {"number": 1, "token": token})
+            return token
 
     def close(self) -> None:
         """Let the database go."""
-        self._sessions.close()
+        self._transactions.close()
 
     def check(self) -> None:
         """Raises RecordsError where the database does not answer."""
-        with self._sessions.reading() as session:
-            session.execute(text("SELECT 1"))
+        with self._transactions.reading() as connection:
+            connection.execute(text("SELECT 1"))
 
     def generation(self) -> int:
         """The highest generation of a lock that has written here."""
-        with self._sessions.reading() as session:
-            return _highest_generation(session)
+        with self._transactions.reading() as connection:
+            return _highest_generation(connection)
 
     def count(self) -> Numbers:
         """How many versions and registrations are in each state."""
-        with self._sessions.reading() as session:
-            return count(session)
+        with self._transactions.reading() as connection:
+            return count(connection)
 
     def get(self, model: ModelId) -> Record | None:
         """The record, also of a removed version; None where the name was never taken."""
-        with self._sessions.reading() as session:
-            return record_of(session.get(VersionRow, tuple(model)))
+        with self._transactions.reading() as connection:
+            return _record(connection, model)
 
     def seen(self, model: ModelId) -> Seen:
         """The record, or the registration that may become one."""
-        with self._sessions.reading() as session:
-            return _seen(session, model)
+        with self._transactions.reading() as connection:
+            return _seen(connection, model)
 
-    def put(self, draft: Draft, passwords: Mapping[str, str], seen: Seen) -> tuple[Record, bool] | None:
-        """Store a new version, and say whether it was new; one that is there keeps all but its passwords.
-
-        `passwords` maps keys of `model_config` to secrets, which no call gives back. None where there is something else
-        by now than was seen; raises OlderGenerationError.
-        """
-        with self._sessions.writing(str(draft.model)) as session:
-            if _etags(session, draft.model) != seen.etags:
+    def add(self, draft: Draft, passwords: Mapping[str, str]) -> Record | None:
+        """Store a version under a name that is free; None where it is not, or a newer generation has written."""
+        new = NewVersion(draft)
+        with self._transactions.writing(str(draft.model)) as connection:
+            if not new.store(connection, lock=draft.generation):
                 return None
-            _check_generation(session, draft.generation)
-            row = session.get(VersionRow, tuple(draft.model)) if seen.record else None
-            is_new = row is None
-            if row is None:
-                row = new_row(draft)
-                session.add(row)
-                session.flush()  # the row first, since others refer to it
-                make_findable(session, draft)
-            row.generation = max(row.generation, draft.generation or 0)
-            keep_passwords(session, draft.model, passwords)
-            if seen.registration:
-                session.flush()
-                forget(session, draft.model)
-            return known(row), is_new
+            keep_passwords(connection, draft.model, passwords)
+            return new.record
 
-    def accept(
-        self, draft: Draft, urls: Mapping[str, str], passwords: Mapping[str, str], seen: Seen
-    ) -> Registration | None:
-        """Begin to register a version whose files come from these URLs, by target; or go on with the same.
+    def put(self, model: ModelId, decide: Callable[[Seen], Decision]) -> tuple[Record | Registration, bool]:
+        """Store what is decided in view of what there is, and say whether it is new.
 
-        None where there is something else by now than was seen; raises OlderGenerationError.
+        Others wait until it is decided. A version that is there keeps all but its passwords; one whose files are to be
+        copied begins to be registered, or goes on. What `decide` raises leaves all as it was. OlderGenerationError.
         """
-        with self._sessions.writing(str(draft.model)) as session:
-            if _etags(session, draft.model) != seen.etags:
-                return None
-            _check_generation(session, draft.generation)
-            return accept(session, draft, urls, passwords)
+        with self._transactions.writing(str(model)) as connection:
+            seen = _seen(connection, model)
+            draft, urls, passwords = decide(seen)
+            _check_generation(connection, draft.generation)
+            if urls:
+                return accept(connection, draft, urls, passwords), True
+            if seen.record:
+                record = _keep(connection, seen.record, draft)
+            else:
+                forget(connection, model)
+                record = (new := NewVersion(draft)).record
+                new.store(connection)
+            keep_passwords(connection, model, passwords)
+            return record, not seen.record
 
     def amend(self, draft: Draft, etag: str) -> Record | None:
         """Store the draft in the place of the record with this etag; None where it is not that any more."""
-        with self._sessions.writing(str(draft.model)) as session:
-            row = session.get(VersionRow, tuple(draft.model))
-            if row is None or row.etag != etag:
+        with self._transactions.writing(str(draft.model)) as connection:
+            before = _record(connection, draft.model)
+            if before is None or before.etag != etag:
                 return None
-            _check_generation(session, draft.generation)
-            find_as(session, known(row), draft)
-            fill(row, draft)
-            row.generation = max(row.generation, draft.generation or 0)
-            return known(row)
+            _check_generation(connection, draft.generation)
+            find_as(connection, before, draft)
+            generation = max(before.generation or 0, draft.generation or 0)
+            _change(connection, draft.model, **columns_of(draft), generation=generation)
+            return _record(connection, draft.model)
 
     def remove(self, model: ModelId, guard: Guard) -> None:
         """Keep of the version only that it was there; its name stays taken."""
-        with self._sessions.writing(str(model)) as session:
-            row = session.get(VersionRow, tuple(model))
-            guard(record_of(row))
-            if row is not None and row.state != "removed":
-                find_no_more(session, known(row))
-                row.state, row.updated, row.etag = "removed", now(), new_etag()
+        with self._transactions.writing(str(model)) as connection:
+            record = _record(connection, model)
+            guard(record)
+            if record is not None and not record.is_removed:
+                find_no_more(connection, record)
+                _change(connection, model, state="removed", updated=now(), etag=new_etag())
                 ours = PasswordRow.name == model.name, PasswordRow.version == model.version
-                session.execute(delete(PasswordRow).where(*ours))
+                connection.execute(delete(PasswordRow).where(*ours))
 
     def page(self, filters: Filters, *, private: bool) -> tuple[list[Json], str | None]:
         """One page of summaries, by name and version, and the cursor of the next; `private` shows those too.
@@ -143,30 +151,38 @@ class Records:
         It may be shorter than it could be, also empty, where what is looked for is rare among what is common: then
         there is a cursor. Raises ValueError where the cursor is not one of ours.
         """
-        with self._sessions.reading() as session:
-            return list_page(session, filters, private=private)
+        with self._transactions.reading() as connection:
+            return list_page(connection, filters, private=private)
 
 
-def _seen(session: Session, model: ModelId) -> Seen:
-    record = record_of(session.get(VersionRow, tuple(model)))
-    return Seen(record, None if record else seen_registration(session, model))
+def _seen(connection: Connection, model: ModelId) -> Seen:
+    record = _record(connection, model)
+    return Seen(record, None if record else seen_registration(connection, model))
 
 
-def _etags(session: Session, model: ModelId) -> tuple[str | None, str | None]:
-    """What `Seen` compares, without what it tells."""
-    record, registration = (
-        select(rows.etag).where(rows.name == model.name, rows.version == model.version).scalar_subquery()
-        for rows in (VersionRow, RegistrationRow)
-    )
-    found = session.execute(select(record, registration)).one()
-    return found[0], None if found[0] else found[1]
+def _record(connection: Connection, model: ModelId) -> Record | None:
+    row = connection.execute(_VERSION, {"name": model.name, "version": model.version}).one_or_none()
+    return None if row is None else known(row)
 
 
-def _highest_generation(session: Session) -> int:
-    return session.scalar(select(func.max(VersionRow.generation))) or 0
+def _keep(connection: Connection, record: Record, draft: Draft) -> Record:
+    """The record as it is, from now on of a newer generation."""
+    if (draft.generation or 0) > (record.generation or 0):
+        _change(connection, draft.model, generation=draft.generation)
+        return replace(record, generation=draft.generation)
+    return record
 
 
-def _check_generation(session: Session, generation: int | None) -> None:
-    highest = _highest_generation(session) if generation is not None else 0
+def _change(connection: Connection, model: ModelId, **columns: Any) -> None:
+    here = VersionRow.name == model.name, VersionRow.version == model.version
+    connection.execute(update(VersionRow).where(*here).values(columns))
+
+
+def _highest_generation(connection: Connection) -> int:
+    return connection.scalar(select(func.max(VersionRow.generation))) or 0
+
+
+def _check_generation(connection: Connection, generation: int | None) -> None:
+    highest = _highest_generation(connection) if generation is not None else 0
     if generation is not None and generation < highest:
         raise OlderGenerationError(f"generation {generation} of the lock was followed by {highest}")

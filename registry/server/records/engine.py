@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import time
 from contextlib import closing
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from registry.server.instance import missing_driver
 
-_CONNECTIONS = 20  # to one PostgreSQL from one process: it serves a hundred unless it is told otherwise
+_CONNECTIONS = 8  # to one PostgreSQL from one process: it serves a hundred in all unless it is told otherwise
 _CONNECT_SECONDS = 10
+_REST = 1.0  # seconds after which a connection may be to a server that is gone
+_RESTS = "rests since"
 _PAUSE = 0.02  # seconds until it is tried again to change how SQLite keeps its log
 # No query is meant to read a whole table or index, whatever the statistics say of it at the moment: each row is looked
 # up by an index.
@@ -75,16 +81,34 @@ def _postgres(url: URL, wait: float) -> Engine:
         import psycopg  # noqa: F401
     except ImportError as error:
         raise missing_driver(error) from error
-    return create_engine(
+    engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         hide_parameters=True,
         pool_size=_CONNECTIONS,
         max_overflow=0,
         pool_timeout=wait,
-        pool_pre_ping=True,  # a server that was started again is not a mistake of the next request
         connect_args={
             "connect_timeout": _CONNECT_SECONDS,
             "application_name": "registry",
             "options": f"-c lock_timeout={int(wait * 1000)} {_BY_INDEX}",
         },
     )
+    event.listen(engine, "checkin", _note_rest)
+    event.listen(engine, "checkout", _see_after_rest)
+    return engine
+
+
+def _note_rest(_: object, record: ConnectionPoolEntry) -> None:
+    record.info[_RESTS] = time.monotonic()
+
+
+def _see_after_rest(connection: Any, record: ConnectionPoolEntry, _: object) -> None:
+    """A server that was started again is not a mistake of the next request."""
+    if time.monotonic() - record.info.get(_RESTS, math.inf) > _REST:
+        from psycopg import OperationalError
+
+        try:
+            connection.execute("SELECT 1")
+            connection.rollback()
+        except OperationalError as error:
+            raise DisconnectionError from error

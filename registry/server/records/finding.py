@@ -2,60 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import delete, insert
-from sqlalchemy.orm import Session
+from sqlalchemy import ARRAY, Connection, String, bindparam, delete, func, insert, select
 
 from registry.identity import ModelId
 from registry.server.records.record import Draft, sortable
 from registry.server.records.rows import Facet, facets, text_of
 from registry.server.records.tables import FacetRow, TextRow
 
+Row = Mapping[str, Any]
+_COLUMNS = ("kind", "value", "name", "rank")
+_LISTS = (
+    func.unnest(*(bindparam(key, type_=ARRAY(String)) for key in _COLUMNS)).table_valued(*_COLUMNS).render_derived()
+)
+_FACETS = insert(FacetRow).from_select(_COLUMNS, select(*(_LISTS.c[key] for key in _COLUMNS)))
 
-def make_findable(session: Session, draft: Draft) -> None:
-    """A new version is found from now on."""
-    _add(session, draft.model, facets(draft))
-    _add_text(session, draft)
+
+def facet_rows(draft: Draft) -> list[Row]:
+    """What a version is found by."""
+    return _rows(draft.model, facets(draft))
 
 
-def find_as(session: Session, before: Draft, after: Draft) -> None:
+def text_row(draft: Draft) -> Row:
+    """The text in which a version is found."""
+    name, rank = _place(draft.model)
+    return {"name": name, "rank": rank, "text": text_of(draft)}
+
+
+def add_facets(connection: Connection, rows: Sequence[Row]) -> None:
+    """A version is found by these from now on."""
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":  # where each row of many is a request of its own
+        connection.execute(_FACETS, {key: [row[key] for row in rows] for key in _COLUMNS})
+    else:
+        connection.execute(insert(FacetRow), rows)
+
+
+def add_text(connection: Connection, row: Row) -> None:
+    """A version is found in this text from now on."""
+    connection.execute(insert(TextRow).inline(), row)
+
+
+def find_as(connection: Connection, before: Draft, after: Draft) -> None:
     """An amended version is found by what it is now."""
     old, new = dict.fromkeys(facets(before)), dict.fromkeys(facets(after))
-    _take(session, before.model, old.keys() - new.keys())
-    _add(session, after.model, new.keys() - old.keys())
+    _take(connection, before.model, old.keys() - new.keys())
+    add_facets(connection, _rows(after.model, new.keys() - old.keys()))
     if text_of(before) != text_of(after):
-        _take_text(session, before.model)
-        _add_text(session, after)
+        _take_text(connection, before.model)
+        add_text(connection, text_row(after))
 
 
-def find_no_more(session: Session, draft: Draft) -> None:
+def find_no_more(connection: Connection, draft: Draft) -> None:
     """A removed version is in no list."""
-    _take(session, draft.model, facets(draft))
-    _take_text(session, draft.model)
+    _take(connection, draft.model, facets(draft))
+    _take_text(connection, draft.model)
 
 
-def _add(session: Session, model: ModelId, found: Iterable[Facet]) -> None:
+def _rows(model: ModelId, found: Iterable[Facet]) -> list[Row]:
     name, rank = _place(model)
-    if rows := [{"kind": kind, "value": value, "name": name, "rank": rank} for kind, value in found]:
-        session.connection().execute(insert(FacetRow), rows)  # without what objects cost
+    return [{"kind": kind, "value": value, "name": name, "rank": rank} for kind, value in found]
 
 
-def _take(session: Session, model: ModelId, found: Iterable[Facet]) -> None:
+def _take(connection: Connection, model: ModelId, found: Iterable[Facet]) -> None:
     name, rank = _place(model)
     for kind, value in found:
         here = FacetRow.name == name, FacetRow.rank == rank
-        session.execute(delete(FacetRow).where(FacetRow.kind == kind, FacetRow.value == value, *here))
+        connection.execute(delete(FacetRow).where(FacetRow.kind == kind, FacetRow.value == value, *here))
 
 
-def _add_text(session: Session, draft: Draft) -> None:
-    name, rank = _place(draft.model)
-    session.connection().execute(insert(TextRow).values(name=name, rank=rank, text=text_of(draft)))
-
-
-def _take_text(session: Session, model: ModelId) -> None:
+def _take_text(connection: Connection, model: ModelId) -> None:
     name, rank = _place(model)
-    session.execute(delete(TextRow).where(TextRow.name == name, TextRow.rank == rank))
+    connection.execute(delete(TextRow).where(TextRow.name == name, TextRow.rank == rank))
 
 
 def _place(model: ModelId) -> tuple[str, str]:

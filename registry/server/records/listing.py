@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
+    Connection,
     Select,
     Subquery,
     Text,
@@ -25,7 +26,6 @@ from sqlalchemy import (
     table,
     tuple_,
 )
-from sqlalchemy.orm import Session
 
 from registry.identity import ModelId
 from registry.server.records.record import Filters, make_cursor, parse_cursor, sortable
@@ -53,20 +53,20 @@ class _Wanted:
 
 
 def list_page(
-    session: Session, filters: Filters, *, private: bool, window: int = WINDOW
+    connection: Connection, filters: Filters, *, private: bool, window: int = WINDOW
 ) -> tuple[list[Json], str | None]:
     """Summaries by name and version, and the cursor of the next page; ValueError where a cursor is not one of ours."""
     wanted = _Wanted(tuple(_facets(filters, private=private)), filters.name, folded(filters.q or ""))
-    source, rest = _source(session, wanted)
+    source, rest = _source(connection, wanted)
     window, found = window if rest else filters.limit + 1, list[Any]()
     name, rank = _start(filters.cursor)
     for _ in range(WINDOWS):
         places = _window(source, (name, rank), window)
-        found += session.execute(_rows(session, places, rest, filters.limit + 1 - len(found)))
+        found += connection.execute(_rows(connection, places, rest, filters.limit + 1 - len(found)))
         if len(found) > filters.limit:
             last = found[filters.limit - 1]
             return [summary(row) for row in found[: filters.limit]], make_cursor(ModelId(last.name, last.version))
-        end = session.execute(select(places).order_by(places.c.name, places.c.rank).offset(window - 1)).first()
+        end = connection.execute(select(places).order_by(places.c.name, places.c.rank).offset(window - 1)).first()
         if end is None:
             return [summary(row) for row in found], None
         name, rank = end.name, end.rank
@@ -85,7 +85,7 @@ def _facets(filters: Filters, *, private: bool) -> Iterator[Facet]:
         yield LISTED
 
 
-def _source(session: Session, wanted: _Wanted) -> tuple[_Places, _Wanted | None]:
+def _source(connection: Connection, wanted: _Wanted) -> tuple[_Places, _Wanted | None]:
     """The places to follow, and what each of them has to have besides."""
     facets, name, q = wanted.facets, wanted.name, wanted.q
     if name is not None:
@@ -94,21 +94,22 @@ def _source(session: Session, wanted: _Wanted) -> tuple[_Places, _Wanted | None]
         begins = VersionRow.name >= q, VersionRow.name < q + _LAST
         return select(VersionRow.name, VersionRow.rank).where(*begins), _Wanted(facets, None, "")
     if q:
-        texts = select(TextRow.name, TextRow.rank).where(*_contains(session, q)).limit(RARE + 1).subquery("texts_with")
-        if (session.scalar(select(func.count()).select_from(texts)) or 0) <= RARE:
+        found = select(TextRow.name, TextRow.rank).where(*_contains(connection, q))
+        texts = found.limit(RARE + 1).subquery("texts_with")
+        if (connection.scalar(select(func.count()).select_from(texts)) or 0) <= RARE:
             return select(texts.c.name, texts.c.rank), _Wanted(facets, None, "")
-    rarest = _rarest(session, facets)
+    rarest = _rarest(connection, facets)
     others = tuple(facet for facet in facets if facet != rarest)
     return _with(rarest), _Wanted(others, None, q) if others or q else None
 
 
-def _rarest(session: Session, facets: tuple[Facet, ...]) -> Facet:
+def _rarest(connection: Connection, facets: tuple[Facet, ...]) -> Facet:
     """The facet that the fewest versions have, as far as they are counted; all but a few are listed."""
     choice = tuple(facet for facet in facets if facet != LISTED) or facets
     if len(choice) == 1:
         return choice[0]
     counts = (select(func.count()).select_from(_with(facet).limit(WINDOW).subquery()) for facet in choice)
-    numbers = session.execute(select(*(count.scalar_subquery() for count in counts))).one()
+    numbers = connection.execute(select(*(count.scalar_subquery() for count in counts))).one()
     return choice[min(range(len(choice)), key=numbers.__getitem__)]
 
 
@@ -122,43 +123,43 @@ def _window(source: _Places, after: tuple[str, str], most: int) -> Subquery:
     return source.where(tuple_(name, rank) > after).order_by(name, rank).limit(most).subquery("places")
 
 
-def _rows(session: Session, places: Subquery, rest: _Wanted | None, most: int) -> Any:
+def _rows(connection: Connection, places: Subquery, rest: _Wanted | None, most: int) -> Any:
     """The versions at these places that have the rest, in order."""
     at = and_(VersionRow.name == places.c.name, VersionRow.rank == places.c.rank)
     columns = [getattr(VersionRow, key) for key in SHOWN]
     query = select(*columns).select_from(places).join(VersionRow, at)
     if rest is not None:
-        query = query.where(*_has(session, places, rest))
+        query = query.where(*_has(connection, places, rest))
     return query.order_by(places.c.name, places.c.rank).limit(most)
 
 
-def _has(session: Session, places: Subquery, rest: _Wanted) -> Iterator[ColumnElement[bool]]:
+def _has(connection: Connection, places: Subquery, rest: _Wanted) -> Iterator[ColumnElement[bool]]:
     for facet in rest.facets:
         yield _with(facet).where(FacetRow.name == places.c.name, FacetRow.rank == places.c.rank).exists()
     if rest.q and len(rest.q) < _GRAM:
         yield and_(places.c.name >= rest.q, places.c.name < rest.q + _LAST)
     elif rest.q:
         here = TextRow.name == places.c.name, TextRow.rank == places.c.rank
-        yield select(TextRow.number).where(*here, _position(session)(TextRow.text, rest.q) > 0).exists()
+        yield select(TextRow.number).where(*here, _position(connection)(TextRow.text, rest.q) > 0).exists()
 
 
-def _contains(session: Session, q: str) -> Iterator[ColumnElement[bool]]:
+def _contains(connection: Connection, q: str) -> Iterator[ColumnElement[bool]]:
     """A text with these characters: by its grams first, which the index knows."""
     grams = list(dict.fromkeys(q[at : at + _GRAM] for at in range(len(q) - _GRAM + 1)))
-    if _is_postgres(session):
+    if _is_postgres(connection):
         yield func.registry_grams(TextRow.text, type_=ARRAY(Text)).op("@>")(literal(grams, ARRAY(Text)))
     else:
         yield TextRow.number == _GRAMS.c.rowid
         yield _GRAMS.c.grams.op("MATCH")(" AND ".join('"' + gram.replace('"', '""') + '"' for gram in grams))
-    yield _position(session)(TextRow.text, q) > 0
+    yield _position(connection)(TextRow.text, q) > 0
 
 
-def _position(session: Session) -> Any:
-    return func.strpos if _is_postgres(session) else func.instr
+def _position(connection: Connection) -> Any:
+    return func.strpos if _is_postgres(connection) else func.instr
 
 
-def _is_postgres(session: Session) -> bool:
-    return session.get_bind().dialect.name == "postgresql"
+def _is_postgres(connection: Connection) -> bool:
+    return connection.dialect.name == "postgresql"
 
 
 def _start(cursor: str | None) -> tuple[str, str]:

@@ -83,18 +83,18 @@ class Work:
 
 
 class Seen(NamedTuple):
-    """What there is under a name; whoever decides by it is heard only while it is so."""
+    """What there is under a name."""
 
     record: Record | None = None
     registration: Registration | None = None
 
-    @property
-    def etags(self) -> tuple[str | None, str | None]:
-        """What changes with it."""
-        return (
-            self.record.etag if self.record else None,
-            self.registration.etag if self.registration else None,
-        )
+
+class Decision(NamedTuple):
+    """What a PUT comes to, in view of what was seen."""
+
+    draft: Draft
+    urls: Mapping[str, str] = {}  # target → URL of each file that is to be copied first
+    passwords: Mapping[str, str] = {}  # key of `model_config` → secret, which no call gives back
 
 
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]  # the one character that some databases cannot hold

@@ -10,7 +10,6 @@ from typing import Any
 
 from registry.identity import ModelId
 from registry.server.records.record import Draft, Record, sortable
-from registry.server.records.tables import VersionRow
 from registry.wire import Json
 
 Facet = tuple[str, str]  # kind and value
@@ -22,35 +21,35 @@ SHOWN = (
 )
 
 
-def new_row(draft: Draft) -> VersionRow:
-    """The row of a new version."""
-    (name, version), moment = draft.model, now()
-    row = VersionRow(name=name, version=version, rank=sortable(version), generation=0, created=moment)
-    fill(row, draft)
-    row.updated = moment
-    return row
+def new_row(draft: Draft) -> dict[str, Any]:
+    """The columns of a new version."""
+    columns, (name, version) = columns_of(draft), draft.model
+    place = {"name": name, "version": version, "rank": sortable(version)}
+    return {**place, **columns, "generation": draft.generation or 0, "created": columns["updated"]}
 
 
-def fill(row: VersionRow, draft: Draft) -> None:
-    """Put a draft into its row, under a new etag."""
+def columns_of(draft: Draft) -> dict[str, Any]:
+    """What a draft says, in columns, under a new etag."""
     configuration, metainfo = draft.sections["model_config"], draft.sections["model_metainfo"]
-    row.type, row.description, row.private = (configuration[key] for key in ("type", "description", "private"))
-    row.trainable = configuration["training_properties"] is not None
-    row.num_params, row.license = metainfo["num_params"], draft.provenance.get("license")
-    row.state = draft.lifecycle["state"]
-    row.configuration, row.metainfo = configuration, metainfo
-    row.files, row.packages = draft.sections["model_files"], draft.sections["private_packages"]
-    row.provenance, row.sources = draft.provenance, dict(draft.sources)
-    row.updated, row.etag = now(), new_etag()
+    return {
+        **{key: configuration[key] for key in ("type", "description", "private")},
+        "trainable": configuration["training_properties"] is not None,
+        "num_params": metainfo["num_params"],
+        "license": draft.provenance.get("license"),
+        "state": draft.lifecycle["state"],
+        "configuration": configuration,
+        "metainfo": metainfo,
+        "files": draft.sections["model_files"],
+        "packages": draft.sections["private_packages"],
+        "provenance": draft.provenance,
+        "sources": dict(draft.sources),
+        "updated": now(),
+        "etag": new_etag(),
+    }
 
 
-def record_of(row: VersionRow | None) -> Record | None:
-    """What a row says; None where there is none."""
-    return None if row is None else known(row)
-
-
-def known(row: VersionRow) -> Record:
-    """What a row says."""
+def known(row: Any) -> Record:
+    """What the columns of a version say."""
     sections = {"model_config": row.configuration, "model_files": row.files, "model_metainfo": row.metainfo}
     return Record(
         model=ModelId(row.name, row.version),

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from hashlib import sha256
+from pathlib import Path
 
-from sqlalchemy import func, select, text
+from sqlalchemy import BigInteger, Connection, bindparam, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from registry.errors import RecordsError
 from registry.server.records.engine import make_engine
+from registry.server.records.turn import Turn
+
+_LOCK = select(func.pg_advisory_xact_lock(bindparam("number", type_=BigInteger)))
 
 
-class Sessions:
+class Transactions:
     """Opens transactions; safe to use from several threads. `wait`: seconds that one who writes waits for another."""
 
     def __init__(self, url: str, *, wait: float) -> None:
@@ -26,26 +28,34 @@ class Sessions:
         # A writer takes the lock as it begins: one that upgrades later would fail where it can only wait.
         self._writer = self._engine.execution_options(writes=True)
         self.is_postgres = self._engine.dialect.name == "postgresql"
-        # Threads of one process queue here: SQLite has each look again now and then whether it is its turn.
-        self._turn: AbstractContextManager[object] = nullcontext() if self.is_postgres else threading.Lock()
+        # PostgreSQL looks at each query's own moment in a transaction, too, which would cost two more requests.
+        reads = {"isolation_level": "AUTOCOMMIT"} if self.is_postgres else {}
+        self._reader = self._engine.execution_options(**reads)
+        self._turn = None if self.is_postgres else Turn(Path(self._engine.url.database or ""), wait)
 
     def close(self) -> None:
         """Let the database go."""
         self._engine.dispose()
+        if self._turn:
+            self._turn.close()
 
     @contextmanager
-    def reading(self) -> Iterator[Session]:
-        """A transaction that changes nothing; raises RecordsError."""
-        with _translated(), Session(self._engine) as session, session.begin():
-            yield session
+    def reading(self) -> Iterator[Connection]:
+        """For queries alone; raises RecordsError."""
+        with _translated(), self._reader.connect() as connection:
+            yield connection
 
     @contextmanager
-    def writing(self, what: str) -> Iterator[Session]:
-        """Only one writes to the same thing at once: SQLite has one writer, PostgreSQL a lock for each name."""
-        with self._turn, _translated(), Session(self._writer, expire_on_commit=False) as session, session.begin():
+    def writing(self, what: str) -> Iterator[Connection]:
+        """A transaction; only one writes to the same thing at once.
+
+        SQLite has one writer, PostgreSQL a lock for each name. Raises RecordsError.
+        """
+        turn = self._turn.taken() if self._turn else nullcontext()
+        with turn, _translated(), self._writer.begin() as connection:
             if self.is_postgres:
-                session.execute(select(func.pg_advisory_xact_lock(_lock_number(what))))
-            yield session
+                connection.execute(_LOCK, {"number": _lock_number(what)})
+            yield connection
 
     def settle(self) -> None:
         """Of what was deleted nothing stays in the log of a file, unless somebody reads it at this moment."""
@@ -53,11 +63,11 @@ class Sessions:
             with _translated(), closing(self._engine.raw_connection()) as connection:
                 connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def clock(self, session: Session) -> float:
+    def clock(self, connection: Connection) -> float:
         """Seconds since 1970 by the one clock of all that use the database: the server's, or this machine's."""
         if not self.is_postgres:
             return time.time()
-        return float(session.scalar(text("SELECT extract(epoch FROM clock_timestamp())::float8")) or 0.0)
+        return float(connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())::float8")) or 0.0)
 
 
 def _lock_number(what: str) -> int:

@@ -1,0 +1,42 @@
+"""A new version: its row and what it is found by, made before the transaction in which all of it is stored."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from sqlalchemy import BigInteger, Connection, bindparam, func, insert, select
+
+from registry.server.records.finding import add_facets, add_text, facet_rows, text_row
+from registry.server.records.record import Draft, Record
+from registry.server.records.rows import known, new_row
+from registry.server.records.tables import RegistrationRow, VersionRow
+
+_NEW = {column.name: bindparam(f"new_{column.name}", type_=column.type) for column in VersionRow.__table__.c}
+_LOCK = bindparam("lock", type_=BigInteger)  # the generation under which it is stored, if any
+_IS_FREE = (
+    *(
+        ~select(rows.etag).where(rows.name == _NEW["name"], rows.version == _NEW["version"]).exists()
+        for rows in (VersionRow, RegistrationRow)
+    ),
+    _LOCK.is_(None) | (func.coalesce(select(func.max(VersionRow.generation)).scalar_subquery(), 0) <= _LOCK),
+)
+_INSERT = insert(VersionRow).from_select(list(_NEW), select(*_NEW.values()).where(*_IS_FREE)).inline()
+_INSERT = _INSERT.execution_options(preserve_rowcount=True)
+
+
+class NewVersion:
+    """What is stored of a version, in as few steps as the database allows, since others wait for their turn."""
+
+    def __init__(self, draft: Draft) -> None:
+        columns = new_row(draft)
+        self.record: Record = known(SimpleNamespace(**columns))
+        self._columns = {f"new_{key}": value for key, value in columns.items()}
+        self._facets, self._text = facet_rows(draft), text_row(draft)
+
+    def store(self, connection: Connection, *, lock: int | None = None) -> bool:
+        """False where the name has a version or a registration, or a newer generation than this has written."""
+        if connection.execute(_INSERT, {**self._columns, "lock": lock}).rowcount == 0:
+            return False
+        add_facets(connection, self._facets)
+        add_text(connection, self._text)
+        return True
