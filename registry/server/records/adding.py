@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
-from sqlalchemy import BigInteger, Connection, bindparam, func, insert, select
+from sqlalchemy import ARRAY, BigInteger, Connection, String, bindparam, func, insert, select, true
 
 from registry.server.records.finding import add_facets, add_text, facet_rows, text_row
 from registry.server.records.record import Draft, Record
 from registry.server.records.rows import known, new_row
-from registry.server.records.tables import RegistrationRow, VersionRow
+from registry.server.records.tables import FacetRow, RegistrationRow, TextRow, VersionRow
 
 _NEW = {column.name: bindparam(f"new_{column.name}", type_=column.type) for column in VersionRow.__table__.c}
 _LOCK = bindparam("lock", type_=BigInteger)  # the generation under which it is stored, if any
@@ -20,8 +21,8 @@ _IS_FREE = (
     ),
     _LOCK.is_(None) | (func.coalesce(select(func.max(VersionRow.generation)).scalar_subquery(), 0) <= _LOCK),
 )
-_INSERT = insert(VersionRow).from_select(list(_NEW), select(*_NEW.values()).where(*_IS_FREE)).inline()
-_INSERT = _INSERT.execution_options(preserve_rowcount=True)
+_VERSION = insert(VersionRow).from_select(list(_NEW), select(*_NEW.values()).where(*_IS_FREE)).inline()
+_COUNTED = {"preserve_rowcount": True}
 
 
 class NewVersion:
@@ -35,8 +36,27 @@ class NewVersion:
 
     def store(self, connection: Connection, *, lock: int | None = None) -> bool:
         """False where the name has a version or a registration, or a newer generation than this has written."""
-        if connection.execute(_INSERT, {**self._columns, "lock": lock}).rowcount == 0:
+        values = {**self._columns, "lock": lock}
+        if connection.dialect.name == "postgresql":
+            values |= {"kinds": [row["kind"] for row in self._facets], "values": [row["value"] for row in self._facets]}
+            stored = connection.execute(_ALL, {**values, "text": self._text["text"]}, execution_options=_COUNTED)
+            return stored.rowcount == 1
+        if connection.execute(_VERSION, values, execution_options=_COUNTED).rowcount == 0:
             return False
         add_facets(connection, self._facets)
         add_text(connection, self._text)
         return True
+
+
+def _all() -> Any:
+    """The row, its facets and its text in one statement, where each one is a request."""
+    added = _VERSION.returning(VersionRow.name, VersionRow.rank).cte("added")
+    lists = (bindparam(key, type_=ARRAY(String)) for key in ("kinds", "values"))
+    found = func.unnest(*lists).table_valued("kind", "value").render_derived(name="found")
+    rows = select(found.c.kind, found.c.value, added.c.name, added.c.rank).select_from(added.join(found, true()))
+    facets = insert(FacetRow).from_select(["kind", "value", "name", "rank"], rows).cte("added_facets")
+    text = select(added.c.name, added.c.rank, bindparam("text", type_=String))
+    return insert(TextRow).from_select(["name", "rank", "text"], text).inline().add_cte(facets)
+
+
+_ALL = _all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ARRAY, Connection, String, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, delete, insert
 
 from registry.identity import ModelId
 from registry.server.records.record import Draft, sortable
@@ -13,11 +13,6 @@ from registry.server.records.rows import Facet, facets, text_of
 from registry.server.records.tables import FacetRow, TextRow
 
 Row = Mapping[str, Any]
-_COLUMNS = ("kind", "value", "name", "rank")
-_LISTS = (
-    func.unnest(*(bindparam(key, type_=ARRAY(String)) for key in _COLUMNS)).table_valued(*_COLUMNS).render_derived()
-)
-_FACETS = insert(FacetRow).from_select(_COLUMNS, select(*(_LISTS.c[key] for key in _COLUMNS)))
 
 
 def facet_rows(draft: Draft) -> list[Row]:
@@ -33,11 +28,7 @@ def text_row(draft: Draft) -> Row:
 
 def add_facets(connection: Connection, rows: Sequence[Row]) -> None:
     """A version is found by these from now on."""
-    if not rows:
-        return
-    if connection.dialect.name == "postgresql":  # where each row of many is a request of its own
-        connection.execute(_FACETS, {key: [row[key] for row in rows] for key in _COLUMNS})
-    else:
+    if rows:
         connection.execute(insert(FacetRow), rows)
 
 
