@@ -74,16 +74,22 @@ class _Server(uvicorn.Server):
         self._app, self._drain, self._parent = app, drain, parent
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - what a signal calls
-        """Begin to leave; the second time, leave."""
-        if self._parent is None or sig != signal.SIGINT:  # which a terminal sends to the parent, too
-            self.force_exit = self.should_exit
-            self.should_exit = True
+        """Begin to leave; one of several waits for word of its parent, since whoever stops them may signal all."""
+        if self._parent is None:
+            self._leave()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin; whoever answers for a parent that is gone would keep its address from the next one."""
         if self._parent is not None:
-            asyncio.get_running_loop().add_reader(self._parent, os._exit, _ORPHANED)
+            loop = asyncio.get_running_loop()
+            loop.add_reader(self._parent, os._exit, _ORPHANED)
+            loop.add_signal_handler(signal.SIGUSR1, self._leave)
         await super().startup(sockets)
+
+    def _leave(self) -> None:
+        """Begin to leave; the second time, leave."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Leave, after others have had the time to see it."""

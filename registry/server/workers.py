@@ -62,7 +62,7 @@ class _Crew:
         """What a signal calls: tell all; the second time they leave at once."""
         self.is_leaving = True
         for pid in self.pids:
-            os.kill(pid, signal.SIGTERM)
+            os.kill(pid, signal.SIGUSR1)
 
     def start(self) -> None:
         """One more, unless the end has come."""
@@ -79,8 +79,8 @@ class _Crew:
         code = 3
         try:
             os.close(self._here)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: whoever watches over this one passes it on
+            for sign in _SIGNALS:
+                signal.signal(sign, signal.SIG_IGN)  # whoever watches over this one passes it on
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             self._work(self._gone)
             code = 0

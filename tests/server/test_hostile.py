@@ -29,7 +29,7 @@ from tests.hostile.test_redirects import inner
 from tests.server.conftest import Running
 from tests.server.hostile import SECRET, TOO_LARGE, Attack, Known, attacks, kinds
 
-NUMBER = int(os.environ.get("HOSTILE_REQUESTS", "3000"))
+NUMBER = int(os.environ.get("HOSTILE_REQUESTS", "2000"))
 TIMEOUT = 60
 GROWTH = 48 * 1024 * 1024  # bytes that the memory may grow by after the first fifth of the requests
 MAY_END = ("headers", "sizes", "bodies", "paths: methods")  # where HTTP itself is broken, or a body is left unread
@@ -91,7 +91,7 @@ def attacked(folder: Path) -> Iterator[Attacked]:
         settings = f'[tool.registry.policy]\nallow_loopback = true\nsources = ["{allowed}/"]\n'
         repository, port = a_repository(folder / "repository", settings), free_port()
         known = Known(f"127.0.0.1:{port}", secret, "known/1.0", allowed, f"127.0.0.2:{hidden.port}")
-        arguments = ("serve", "--port", str(port), "--rate", "0", "--log", "json")
+        arguments = ("serve", "--port", str(port), "--workers", "1", "--rate", "0", "--log", "json")
         with (folder / "serve.log").open("w") as log:
             process = started(repository, *arguments, env={"REGISTRY_TOKENS": str(token)}, output=log)
             try:

@@ -16,7 +16,7 @@ from tests.server.conftest import Running, Start
 
 TOOL = Path(sys.executable).with_name("schemathesis")
 CHECKS = Path(__file__).with_name("schemathesis.toml")
-EXAMPLES = os.environ.get("API_EXAMPLES", "50")  # of each operation: some 15 s
+EXAMPLES = os.environ.get("API_EXAMPLES", "30")  # of each operation: some 10 s
 MODEL = "zen-gpt2/1.0"  # of the document's examples
 VERSION = "/api/v1.0/model/{name}/{version}"
 
