@@ -114,6 +114,8 @@ class _Service:
 
 
 def _run(service: _Service, number: int) -> None:
+    from importlib import import_module
+
     from registry.cli.context import database_url, open_server, open_storage
     from registry.server.embedded import serve as run_server
     from registry.server.metrics import bury
@@ -133,6 +135,7 @@ def _run(service: _Service, number: int) -> None:
                 app, host=service.host, port=service.port, drain=service.drain, grace=service.grace, parent=parent
             )
 
+    import_module("registry.server.api")  # once, and not in each process
     Records(database_url(repository, settings)).close()  # what is wrong with it is said once, and now
     click.echo(f"the catalog is at {service.url}/, the API at {service.url}/api/v1.0", err=True)
     if number == 1:

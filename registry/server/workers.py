@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NoReturn
 
 from registry.errors import RegistryError
@@ -62,7 +63,8 @@ class _Crew:
         """What a signal calls: tell all; the second time they leave at once."""
         self.is_leaving = True
         for pid in self.pids:
-            os.kill(pid, signal.SIGUSR1)
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(pid, signal.SIGUSR1)
 
     def start(self) -> None:
         """One more, unless the end has come."""
