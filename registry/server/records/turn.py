@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 try:
@@ -44,10 +44,13 @@ class Turn:
 
     @contextmanager
     def _before_others(self) -> Iterator[None]:
-        if fcntl:  # the system lets whoever has waited longest go first, and ends the hold of a killed process
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+        self._lock(is_on=True)  # the system lets whoever has waited longest go first, and ends what a killed one holds
         try:
             yield
         finally:
-            if fcntl:
-                fcntl.flock(self._file, fcntl.LOCK_UN)
+            self._lock(is_on=False)
+
+    def _lock(self, *, is_on: bool) -> None:
+        if fcntl:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(self._file, fcntl.LOCK_EX if is_on else fcntl.LOCK_UN)
