@@ -102,9 +102,16 @@ class _Handler(BaseHTTPRequestHandler):
         with suppress(ConnectionError):  # who has read enough hangs up
             for place in range(begin, last, _CHUNK):
                 chunk = file.part(place, min(place + _CHUNK, last))
-                self.wfile.write(chunk)
-                with self.server.lock:
-                    self.server.sent[path] += len(chunk)
+                self._count(path, len(chunk))  # before: whoever has read the last byte may ask how many there were
+                try:
+                    self.wfile.write(chunk)
+                except OSError:
+                    self._count(path, -len(chunk))
+                    raise
+
+    def _count(self, path: str, size: int) -> None:
+        with self.server.lock:
+            self.server.sent[path] += size
 
     def _begin(self, status: int, headers: Mapping[str, str]) -> None:
         self.send_response(status)
