@@ -43,7 +43,8 @@ def reserve(host: str, port: int) -> int:
         with closing(_listener(host, port)) as listener:
             return int(listener.getsockname()[1])
     except OSError as error:
-        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror}", hint="choose another `--port`") from error
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise UsageError(f"cannot listen on {host}:{port}: {reason}", hint="choose another `--port`") from error
 
 
 def serve(app: FastAPI, *, host: str, port: int, drain: float, grace: int, parent: int | None = None) -> None:
@@ -108,6 +109,7 @@ def _server(app: FastAPI, drain: float = 0.0, grace: int = _GRACE, parent: int |
         log_level="warning",
         access_log=False,
         server_header=False,
+        lifespan="off",  # there is none, and one that is cut short would be told as a mistake
         timeout_graceful_shutdown=grace,
     )
     return _Server(config, app, drain, parent)

@@ -13,7 +13,6 @@ from registry.web import redact
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 
 _LOG = logging.getLogger("registry.server")
-_as_json = json.JSONEncoder(ensure_ascii=False).encode
 _SHOWN = 400  # characters of a path
 
 
@@ -29,7 +28,7 @@ class JsonLines(logging.Formatter):
             line["request_id"] = identity
         if record.exc_info:
             line["error"] = redact(self.formatException(record.exc_info))
-        return _as_json({**line, **getattr(record, "request", {})})
+        return json.dumps({**line, **getattr(record, "request", {})}, ensure_ascii=False)
 
 
 def log_request(method: str, path: str, route: str, status: int, seconds: float, caller: str) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
+from contextlib import closing
 from dataclasses import replace
 
+import psycopg
 import pytest
 
+from registry.server.records import Records
 from tests.azurite import free_port
 from tests.build import a_commit, a_descriptor, a_version
 from tests.command import environment
@@ -77,3 +81,14 @@ def test_a_missing_driver_is_exit_2_and_says_how_to_install_it(folder_place: Pla
         cwd=folder_place.repository, env=environment(env), capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert (done.returncode, "pip install 'registry[postgres]'" in done.stderr) == (2, True), done
+
+
+def test_a_connection_that_the_server_ended_is_no_mistake_of_the_next_request(postgres: Postgres) -> None:
+    url = postgres.new_database()
+    with closing(Records(url)) as records:
+        assert records.generation() == 0
+        time.sleep(1.2)
+        with psycopg.connect(url, autocommit=True) as other:
+            query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'registry'"
+            assert other.execute(query + " AND datname = current_database()").fetchall() == [(True,)]
+        assert records.generation() == 0

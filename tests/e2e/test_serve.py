@@ -132,6 +132,7 @@ def test_a_second_signal_ends_at_once(repository: Path) -> None:
         wait_until(lambda: status(get(f"{url}/readyz")) == 503)
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
+    assert "Traceback" not in (repository / "serve.log").read_text()
 
 
 def test_the_log_is_lines_of_json_but_for_the_greeting(repository: Path) -> None:

@@ -21,9 +21,9 @@ NUMBER = 3
 
 
 @contextmanager
-def workers(repository: Path, *arguments: str) -> Iterator[tuple[str, Popen[str]]]:
+def workers(repository: Path, *arguments: str, env: dict[str, str] | None = None) -> Iterator[tuple[str, Popen[str]]]:
     """An endpoint of some processes."""
-    with serving(repository, "--workers", str(NUMBER), *arguments) as (url, process):
+    with serving(repository, "--workers", str(NUMBER), *arguments, env=env) as (url, process):
         wait_until(lambda: len(children(process.pid)) == NUMBER)
         yield url, process
 
@@ -47,12 +47,14 @@ def is_there(pid: int) -> bool:
         return False
 
 
-def test_they_share_the_connections_and_measure_together(repository: Path) -> None:
-    with workers(repository) as (url, process):
+def test_they_share_the_connections_and_measure_together(repository: Path, tmp_path: Path) -> None:
+    (tmp_path / "temporary").mkdir()
+    with workers(repository, env={"TMPDIR": str(tmp_path / "temporary")}) as (url, process):
         before = counted(url)
         for _ in range(60):  # each on a connection of its own
             assert status(get(f"{url}/healthz")) == 200
         wait_until(lambda: counted(url) == before + 60)
+        assert len(list((tmp_path / "temporary").rglob("counter_*.db"))) == NUMBER, "each has answered"
         process.terminate()
         assert process.wait(20) == 0
     log = (repository / "serve.log").read_text()
@@ -100,11 +102,26 @@ def test_none_outlives_the_one_that_watches_over_them(repository: Path) -> None:
         assert get(f"{url}/healthz") is None
 
 
+def test_a_second_endpoint_at_their_address_is_an_error_of_usage(repository: Path) -> None:
+    with workers(repository) as (url, _):
+        done = registry(repository, "serve", "--port", url.rpartition(":")[2])
+    assert done.code == 2
+    assert done.err.startswith("error: cannot listen on 127.0.0.1:")
+    assert ": Address already in use\nhint: " in done.err
+
+
 def test_a_caller_has_one_pace_with_all_of_them(repository: Path) -> None:
     with workers(repository, "--rate", "1") as (url, _):
         found = [status(get(f"{url}/api/v1.0/models")) for _ in range(40)]
     assert set(found) == {200, 429}
     assert 5 <= found.count(200) <= 20, "ten at once and one a second; for each alone it would be thirty"
+
+
+def test_a_database_that_has_no_folder_is_said_in_words(repository: Path) -> None:
+    done = registry(repository, "serve", "--port", "0", env={"REGISTRY_DATABASE": "sqlite:////proc/none/registry.db"})
+    assert done.code == 3
+    assert "error: the database cannot be opened: " in done.err
+    assert "hint: see whether its folder is there" in done.err
 
 
 def test_what_keeps_all_of_them_from_starting_is_said_once(repository: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from registry.server.pace import Pace
@@ -59,11 +57,3 @@ def test_strangers_do_not_slow_a_caller_down() -> None:
         for _ in range(10):
             pace.wait(f"address-{number}")
     assert [pace.wait("a") for _ in range(10)] == [0.0] * 10
-
-
-def test_processes_share_what_a_caller_may_send() -> None:
-    pace = Pace(2.0, Clock())
-    if (pid := os.fork()) == 0:
-        os._exit(sum(pace.wait("a") == 0.0 for _ in range(15)))
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 15
-    assert [pace.wait("a") == 0.0 for _ in range(6)] == [True] * 5 + [False]

@@ -47,6 +47,12 @@ class NewVersion:
         add_text(connection, self._text)
         return True
 
+    def store_here(self, connection: Connection) -> Record:
+        """The record, under a name that was seen to be free in this transaction."""
+        if not self.store(connection):
+            raise RuntimeError("a name was taken by somebody who did not wait for its lock")
+        return self.record
+
 
 def _all() -> Any:
     """The row, its facets and its text in one statement, where each one is a request."""

@@ -17,13 +17,7 @@ from registry.server.records.finding import find_as, find_no_more
 from registry.server.records.listing import list_page
 from registry.server.records.migrating import migrate
 from registry.server.records.record import Decision, Draft, Filters, Record, Registration, Seen
-from registry.server.records.registrations import (
-    Registrations,
-    accept,
-    forget,
-    keep_passwords,
-    seen_registration,
-)
+from registry.server.records.registrations import Registrations, accept, forget, keep_passwords, seen_registration
 from registry.server.records.rows import columns_of, known, new_etag, now
 from registry.server.records.tables import InstanceRow, PasswordRow, VersionRow
 from registry.server.records.transactions import Transactions
@@ -109,17 +103,16 @@ class Records:
         """
         with self._transactions.writing(str(model)) as connection:
             seen = _seen(connection, model)
-            draft, urls, passwords = decide(seen)
-            _check_generation(connection, draft.generation)
-            if urls:
-                return accept(connection, draft, urls, passwords), True
+            decision = decide(seen)
+            _check_generation(connection, decision.draft.generation)
+            if decision.urls:
+                return accept(connection, decision, seen.registration), True
             if seen.record:
-                record = _keep(connection, seen.record, draft)
+                record = _keep(connection, seen.record, decision.draft)
             else:
                 forget(connection, model)
-                record = (new := NewVersion(draft)).record
-                new.store(connection)
-            keep_passwords(connection, model, passwords)
+                record = NewVersion(decision.draft).store_here(connection)
+            keep_passwords(connection, model, decision.passwords)
             return record, not seen.record
 
     def amend(self, draft: Draft, etag: str) -> Record | None:

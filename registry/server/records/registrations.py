@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from registry.identity import ModelId
 from registry.server.records.adding import NewVersion
-from registry.server.records.record import Draft, Registration, Work
+from registry.server.records.record import Decision, Draft, Registration, Work
 from registry.server.records.rows import new_etag, now
 from registry.server.records.tables import PasswordRow, RegistrationFileRow, RegistrationRow
 from registry.server.records.transactions import Transactions
@@ -70,7 +70,7 @@ class Registrations:
                 return False
             draft = work.draft.with_files(files)
             forget(connection, draft.model)
-            NewVersion(draft).store(connection)
+            NewVersion(draft).store_here(connection)
             keep_passwords(connection, draft.model, row.passwords)
         self._transactions.settle()
         return True
@@ -96,9 +96,9 @@ def seen_registration(connection: Connection, model: ModelId) -> Registration | 
     return None if row is None else _registration(connection, row)
 
 
-def accept(connection: Connection, draft: Draft, urls: Mapping[str, str], passwords: Mapping[str, str]) -> Registration:
+def accept(connection: Connection, decision: Decision, before: Registration | None) -> Registration:
     """Begin to register a version; one that is under way goes on, with the newer signatures of its URLs."""
-    before = seen_registration(connection, draft.model)
+    draft, urls, passwords = decision
     if before is None or before.has_failed:
         forget(connection, draft.model)
         connection.execute(insert(RegistrationRow), _new(draft, passwords))

@@ -23,15 +23,19 @@ class Transactions:
     """Opens transactions; safe to use from several threads. `wait`: seconds that one who writes waits for another."""
 
     def __init__(self, url: str, *, wait: float) -> None:
-        with _translated():
-            self._engine = make_engine(url, wait=wait)
+        try:
+            with _translated():
+                self._engine = make_engine(url, wait=wait)
+            self.is_postgres = self._engine.dialect.name == "postgresql"
+            self._turn = None if self.is_postgres else Turn(Path(self._engine.url.database or ""), wait)
+        except OSError as error:
+            hint = "see whether its folder is there and may be written to, and whether REGISTRY_DATABASE is right"
+            raise RecordsError(f"the database cannot be opened: {error}", hint=hint) from error
         # A writer takes the lock as it begins: one that upgrades later would fail where it can only wait.
         self._writer = self._engine.execution_options(writes=True)
-        self.is_postgres = self._engine.dialect.name == "postgresql"
         # PostgreSQL looks at each query's own moment in a transaction, too, which would cost two more requests.
         reads = {"isolation_level": "AUTOCOMMIT"} if self.is_postgres else {}
         self._reader = self._engine.execution_options(**reads)
-        self._turn = None if self.is_postgres else Turn(Path(self._engine.url.database or ""), wait)
 
     def close(self) -> None:
         """Let the database go."""
