@@ -17,7 +17,7 @@ from registry.facts import Content
 from registry.storage import Blob, Source, Storage
 from registry.storage.offer import Offer
 
-FILES = 32  # copied and read back at once: most of their time is waiting
+FILES = 64  # copied and read back at once: most of their time is waiting
 _STREAMS = 4  # large files that pass through this machine at once: each holds some blocks in memory
 _SMALL = 1024 * 1024  # bytes
 _HEAD = 64 * 1024  # bytes: most headers of weights
@@ -72,8 +72,8 @@ class Copier:
         self._asking = Lock()
 
     def close(self) -> None:
-        """Let the workers go."""
-        self._pool.shutdown(cancel_futures=True)
+        """Let the workers go, which have nothing left to do."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def copy_all(self, wanted: Mapping[str, Wanted], check: Callable[[], None]) -> dict[str, Copied]:
         """Every file copied and verified; `check` may stop it before each. Raises what the first one raised."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
+from functools import partial
 from types import MappingProxyType
 from urllib.parse import urljoin, urlsplit
 
@@ -74,10 +75,11 @@ class Sources:
         account, bearer = _azure_account(url), self._authorization(url)
         is_known = self._bearer is None or account is None or account in self._sas or account in self._is_open
         if not look and is_known and size is not None and size <= AT_ONCE and _account(url):
-            return Source(self.signed(url), size, authorization=bearer)
+            return Source(self.signed(url), size, authorization=bearer, look=partial(self.locate, url, size, look=True))
         with self.answer(url, {"Range": "bytes=0-0"}, (200, 206, 416)) as response:
-            etag = response.headers.get("ETag") if _account(url) else None
-            return Source(str(response.url), _size(response), etag, self._authorization(str(response.url)))
+            place, headers = str(response.url), response.headers
+            etag, md5 = (headers.get("ETag"), headers.get("x-ms-blob-content-md5")) if _account(url) else (None, None)
+            return Source(place, _size(response), etag, self._authorization(place), md5)
 
     def stream(self, url: str) -> Iterator[bytes]:
         """The bytes in chunks, each redirect checked as the URL itself; raises SourceError."""

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 @click.option("--fetch", is_flag=True, help="Take the revision as the remote has it once the lock is held.")
 @click.option("--full", is_flag=True, help="Compare every version with receipts, storage and endpoint, and repair.")
 @click.option("--allow-rewind", is_flag=True, help="Accept a revision that does not follow the one converged last.")
-@click.option("--jobs", type=click.IntRange(1, 64), default=8, show_default=True, metavar="N", help="Versions at once.")
+@click.option(
+    "--jobs", type=click.IntRange(1, 64), default=16, show_default=True, metavar="N", help="Versions at once."
+)
 @click.option(
     "--lock-timeout", type=click.FloatRange(0), default=90.0, show_default=True, metavar="SECONDS",
     help="How long to wait for another run.",
@@ -59,7 +61,9 @@ def reconcile(
     with open_place(repository, settings_at(repository, commit)) as place:
         outcomes = None if fetch or full or only or allow_rewind else _already_done(place, commit)
         if outcomes is None:
-            from registry.cli.context import make_run
+            from registry.cli.context import load_what_judges, make_run
+
+            load_what_judges()
             from registry.cli.watching import make_watch
             from registry.reconcile import reconcile as run_reconcile
 

@@ -27,6 +27,8 @@ class Source:
     size: int | None  # bytes, if known; then it must be the source's own
     etag: str | None = None  # copied only while the source has it
     authorization: str | None = field(default=None, repr=False)  # header that the service shows to the source
+    md5: str | None = None  # in base64, as the source has it recorded, which may be wrong
+    look: Callable[[], Source] | None = field(default=None, repr=False)  # the same, as the source itself says it now
 
     @property
     def is_public(self) -> bool:

@@ -76,9 +76,9 @@ def test_they_arrive_as_they_were_published(published: Run) -> None:
 def test_storage_copies_them_itself(published: Run) -> None:
     log = (published.kept / "azurite/log").read_text()
 
-    # Storage reads a source in ranges; who streams it through reads it whole.
+    # Storage reads a source in ranges, and of a large one the registrar asks for one byte; who streams reads it whole.
     ranges = re.findall(r'"GET /source/uploads/rxnmapper/0\.4\.3/([^ ?]+)\S* HTTP/1\.1" 206', log)
-    assert sorted(ranges) == sorted(remote_targets())
+    assert sorted(set(ranges)) == sorted(remote_targets())
     assert not re.search(r'"GET /source/\S* HTTP/1\.1" 200', log)
     assert "5 of 5 files copied by storage itself; the registrar read the source 0 times" in published.output
 

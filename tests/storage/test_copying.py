@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import logging
 import secrets
@@ -9,8 +10,11 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from functools import partial
+from urllib.parse import urlsplit
 
 import pytest
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.storage.blob import BlobClient, ContentSettings
 
 from registry.copying import Copier, Remote, Wanted
 from registry.errors import CopyError, SourceChangedError, SourceError
@@ -219,3 +223,38 @@ def test_a_large_file_passes_through_in_constant_memory(azurite: Azurite) -> Non
         finally:
             tracemalloc.stop()
     assert peak < size / 2
+
+
+@pytest.mark.parametrize("is_right", [True, False], ids=["right", "wrong"])
+def test_the_only_block_is_compared_with_the_md5_that_its_source_has_recorded(
+    azurite: Azurite, *, is_right: bool
+) -> None:
+    """A wrong one is the mistake of whoever stored the source: the copy is read and judged as every other."""
+    content = secrets.token_bytes(2**20 + 1)  # of smaller files the source is not asked first
+    recorded = md5_of(content if is_right else b"something else")
+    with ExitStack() as stack:
+        proxy = stack.enter_context(Proxy({"/": azurite.port}).running())
+        url, private = (f"{proxy.url}/{name}/models-{secrets.token_hex(6)}" for name in ("source", "private"))
+        uploads = stack.enter_context(AzureContainer(url, key=azurite.key("source")))
+        uploads.create("model.bin", [content])
+        record_md5(azurite, url, recorded)
+        sas = {"source": urlsplit(uploads.link("model.bin", hours=1)).query}
+        sources = Sources(Policy(sources=(f"{url}/",), allow_loopback=True), sas)
+        storage = stack.enter_context(AzureContainer(private, key=azurite.key("private")))
+        copier = stack.enter_context(closing(Copier(storage)))
+        copied = copier.copy(remote(sources, f"{url}/model.bin", content))
+        blocks = [a.headers.get("x-ms-source-content-md5") for a in proxy.asked if a.query.get("comp") == "block"]
+    assert (copied.blob.sha256, copied.streamed) == (hashlib.sha256(content).hexdigest(), "")
+    assert blocks == ([recorded] if is_right else [recorded, None])
+
+
+def md5_of(content: bytes) -> str:
+    """As Azure spells it."""
+    return base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
+
+
+def record_md5(azurite: Azurite, container: str, md5: str) -> None:
+    """Say of `model.bin` what its MD5 is, whether that is so or not."""
+    key = AzureNamedKeyCredential("source", azurite.key("source"))
+    with BlobClient.from_blob_url(f"{container}/model.bin", credential=key) as blob:
+        blob.set_http_headers(ContentSettings(content_md5=bytearray(base64.b64decode(md5))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain
 from threading import Lock
@@ -21,7 +21,7 @@ from registry.storage.azure.lease import hold
 from registry.storage.azure.limits import Limits
 from registry.storage.azure.link import Linker
 from registry.storage.azure.listing import list_blobs
-from registry.storage.azure.reading import read
+from registry.storage.azure.reading import load, read
 from registry.storage.paths import check_path, is_listed
 from registry.storage.protocol import Blob, Lease, Source
 
@@ -90,7 +90,7 @@ class AzureContainer:
         """A small file as a whole with the blob that it is, or None."""
         with translated(f"read {check_path(path)}"):
             try:
-                reply = self._client.send("GET", path)
+                reply = load(self._client, path)
             except ServiceError as error:
                 if error.is_missing:
                     return None
@@ -153,9 +153,12 @@ class AzureContainer:
         """A URL with a read-only SAS for some hours, for https alone unless storage itself is http."""
         return self._linker.link(check_path(path), hours=hours)
 
-    def lease(self, path: str, *, timeout: float) -> AbstractContextManager[Lease]:
+    @contextmanager
+    def lease(self, path: str, *, timeout: float) -> Iterator[Lease]:
         """Hold `path` by a lease of 60 s that is renewed; LockError with the holder after `timeout` s."""
-        return hold(self._client, check_path(path), timeout, make_container=self._ensure)
+        with hold(self._client, check_path(path), timeout, make_container=self._ensure) as held:
+            self._exists = True  # where a lease is, a container is
+            yield held
 
     def _head(self, path: str) -> Mapping[str, str] | None:
         found = self._client.head(path)

@@ -62,7 +62,8 @@ class BlobHold:
                 return False
             if not error.is_missing:
                 raise
-            make_container()
+            if error.code != "BlobNotFound":
+                make_container()
             self._make_empty()
             return self.acquire(make_container)
         self._until = sent + SECONDS
