@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from registry.errors import BlobExistsError, BlobMissingError, LedgerError, LockError, StorageError
 from registry.identity import ModelId
 from registry.storage import Blob, Lease, Storage
 from registry.wire import WIRE_FORMAT, Json
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 FORMAT = 1
 LOCK = ".registry/lock"
@@ -70,22 +73,33 @@ class Receipt:
 
 
 class Hold:
-    """The lock while it is held: which generation this is, and whether something may still be sent."""
+    """The lock while it is held: which generation this is, and whether something may still be sent.
 
-    def __init__(self, lease: Lease, announce: Callable[[int], None], generation: int) -> None:
+    The lock is told its generation in the background: others are asked meanwhile, and nothing is sent before.
+    """
+
+    def __init__(self, lease: Lease, announce: Callable[[int], None], generation: int, aside: Executor) -> None:
         self._lease = lease
         self._announce = announce
-        self.generation = generation
-        announce(generation)
+        self._generation = generation
+        self._aside = aside
+        self._announced = aside.submit(announce, generation)
+
+    @property
+    def generation(self) -> int:
+        """Of this holder, once the lock says so; LockError where it was lost before."""
+        self._announced.result()
+        return self._generation
 
     def follow(self, seen: int) -> None:
         """Go above a generation that the endpoint has seen, such as one from before storage was made anew."""
-        if seen >= self.generation:
-            self.generation = seen + 1
-            self._announce(self.generation)
+        if seen >= self._generation:
+            self._generation = seen + 1
+            self._announced = self._aside.submit(self._announce, self._generation)
 
     def check(self) -> None:
         """Raise LockError when so little of the lease remains that somebody else might soon hold it."""
+        self._announced.result()
         if self._lease.remaining() < MARGIN:
             raise LockError("the lock is about to be lost, so nothing more is sent", hint="run again")
 
@@ -101,10 +115,12 @@ class Ledger:
     @contextmanager
     def lock(self, *, timeout: float) -> Iterator[Hold]:
         """Hold the ledger for one run; raises LockError naming the holder after `timeout` seconds."""
+        from concurrent.futures import ThreadPoolExecutor
+
         try:
-            with self._storage.lease(LOCK, timeout=timeout) as lease:
+            with self._storage.lease(LOCK, timeout=timeout) as lease, ThreadPoolExecutor(1, "lock") as aside:
                 generation = _generation(lease.read()) + 1
-                yield Hold(lease, lambda number: lease.write(_dump(self._holder(number))), generation)
+                yield Hold(lease, lambda number: lease.write(_dump(self._holder(number))), generation, aside)
         except LockError as error:
             if error.holder:
                 raise _taken(error) from error
@@ -112,22 +128,14 @@ class Ledger:
 
     def state(self) -> State | None:
         """What the last run left; None before the first. Raises StorageError where it cannot be understood."""
-        try:
-            found = _parse(STATE, b"".join(self._storage.read(STATE)))
-        except BlobMissingError:
-            return None
-        if found.get("format") != FORMAT:
-            hint = "use the version of registry that wrote it, or a newer one"
-            raise StorageError(f"{STATE} has format {found.get('format')}, and this registry knows {FORMAT}", hint=hint)
-        try:
-            return State(**_known(State, found))
-        except TypeError as error:
-            raise _damaged(STATE) from error
+        loaded = self._storage.load(STATE)
+        return _parse_state(loaded[1]) if loaded else None
 
     def claim_state(self) -> State | None:
         """The state, to be replaced by the one who holds the lock."""
-        self._state_blob = self._storage.stat(STATE)  # first: what is written in between keeps us from writing
-        return self.state() if self._state_blob else None
+        loaded = self._storage.load(STATE)
+        self._state_blob = loaded[0] if loaded else None
+        return _parse_state(loaded[1]) if loaded else None
 
     def write_state(self, state: State) -> None:
         """Put the state in the place of the one that was claimed; raises StorageError if somebody else did."""
@@ -235,6 +243,17 @@ def _parse(path: str, content: bytes) -> Json:
     except ValueError:
         pass
     raise _damaged(path)
+
+
+def _parse_state(content: bytes) -> State:
+    found = _parse(STATE, content)
+    if found.get("format") != FORMAT:
+        hint = "use the version of registry that wrote it, or a newer one"
+        raise StorageError(f"{STATE} has format {found.get('format')}, and this registry knows {FORMAT}", hint=hint)
+    try:
+        return State(**_known(State, found))
+    except TypeError as error:
+        raise _damaged(STATE) from error
 
 
 def _damaged(path: str) -> LedgerError:
