@@ -76,7 +76,7 @@ def _facts(version: Version, base: Version | None, readings: Mapping[str, _Readi
     texts = {target: reading.text for target, reading in readings.items() if reading.text is not None}
     weights = {target: reading.weights for target, reading in readings.items() if reading.weights is not None}
     answers = {
-        target: replace(reading.answer, is_as_before=base is not None and _is_same_file(version, base, target))
+        target: reading.answer._replace(is_as_before=base is not None and _is_same_file(version, base, target))
         for target, reading in readings.items()
     }
     return Facts(texts, weights, answers=answers)

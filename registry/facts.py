@@ -41,23 +41,20 @@ class Tensor(NamedTuple):
         return math.prod(self.shape)
 
 
-@dataclass(frozen=True)
-class Safetensors:
+class Safetensors(NamedTuple):
     """The header of a safetensors file that fits its bytes."""
 
     tensors: Mapping[str, Tensor]
 
 
-@dataclass(frozen=True)
-class Pickle:
+class Pickle(NamedTuple):
     """A pickle, walked and never loaded."""
 
     unsafe: tuple[str, ...] = ()  # what loading it calls, outside of what weights need: "os.system"
     is_read: bool = True  # False: its end was not reached, so there may be more
 
 
-@dataclass(frozen=True)
-class Damaged:
+class Damaged(NamedTuple):
     """A weights file that nobody can load, and why, in words that follow its name."""
 
     problem: Literal["truncated", "unreadable"]
@@ -67,8 +64,7 @@ class Damaged:
 Weights = Safetensors | Pickle | Damaged
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """What the source of a remote file answered when it was asked."""
 
     size: int | None = None  # bytes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -96,6 +97,15 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower().replace("_", "-")
     return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", text).casefold()).replace("_", "-")
+
+
+def alike(listing: str, folders: Iterable[str]) -> Iterator[str]:
+    """Of paths between NULs those that, for a reader, are one of these folders or stand in it."""
+    wanted = set(map(fold, folders))
+    # All of it is folded at once: there may be many thousands of paths.
+    for path, folded in zip(listing.split("\0"), fold(listing).split("\0"), strict=True):
+        if folded in wanted or folded.rpartition("/")[0] in wanted:
+            yield path
 
 
 _RUN = re.compile(r"\d+|[A-Za-z]+")

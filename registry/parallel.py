@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from importlib import import_module
 from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,6 +21,16 @@ if TYPE_CHECKING:
 
 Share = TypeVar("Share")
 Result = TypeVar("Result")
+
+
+_loading: list[threading.Thread] = []
+
+
+def load_ahead(*modules: str) -> None:
+    """Load modules in the background, while others are waited for; who needs one sooner waits for it alone."""
+    thread = threading.Thread(target=lambda: [import_module(module) for module in modules], name="load", daemon=True)
+    _loading.append(thread)
+    thread.start()
 
 
 def map_shares(work: Callable[[Share], Result], shares: Iterable[Share]) -> Iterator[Result]:
@@ -80,6 +91,8 @@ def _way() -> str:
 
     A copy made while another thread holds a lock never gets it.
     """
+    for thread in _loading:
+        thread.join()
     return "fork" if threading.active_count() == 1 and sys.platform == "linux" else "spawn"
 
 

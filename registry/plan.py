@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from registry.checks.immutability import check_kept
 from registry.checks.lifecycle import check_step
@@ -32,8 +32,7 @@ class Item:
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """What to do for a commit; `unchanged` versions are counted, not listed."""
 
     commit: str
@@ -48,8 +47,7 @@ class Plan:
         return counts | {"unchanged": self.unchanged}
 
 
-@dataclass(frozen=True)
-class Observed:
+class Observed(NamedTuple):
     """What is known of one version from its last receipt, and from storage and endpoint where they were asked."""
 
     action: str  # of the last receipt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import NamedTuple
@@ -32,8 +32,7 @@ _GROUP = 100  # versions in memory at a time while they are worked on
 _FEW = 100  # versions up to which each one's receipts are asked for by themselves
 
 
-@dataclass(frozen=True)
-class Task:
+class Task(NamedTuple):
     """An item of the plan with all that doing it needs."""
 
     item: Item
@@ -43,16 +42,14 @@ class Task:
     error: StorageError | None = None  # why nothing can be said of it now
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(NamedTuple):
     """A plan, and what is known of what there is to do."""
 
     plan: Plan
-    known: Mapping[ModelId, Look] = field(default_factory=dict)
+    known: Mapping[ModelId, Look]
 
 
-@dataclass(frozen=True)
-class Scope:
+class Scope(NamedTuple):
     """Which versions to look at, and how many the commit holds."""
 
     touched: frozenset[ModelId]

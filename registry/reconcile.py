@@ -103,7 +103,7 @@ class _Converging:
         run, now = self._run, self._now
         is_known = now.state is not None and run.where.is_that_of(now.state, self._instance)
         scope = run.planner.load_scope(now.commit, now.state, full=now.full or not is_known)
-        named = replace(scope, touched=scope.touched & set(only)) if only else scope
+        named = scope._replace(touched=scope.touched & set(only)) if only else scope
         drift_of = make_drift_of(run.storage, self._endpoint, is_known=is_known)
         work = run.planner.load_work(now.commit, now.converged, named, drift_of if now.full or not is_known else None)
         left = scope.touched - named.touched

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -15,14 +13,23 @@ from git import GitCommandError, InvalidGitRepositoryError, NoSuchPathError, Rep
 from registry.digests import Digest, digest_of
 from registry.errors import RepositoryError
 from registry.history import ALL, MAIN_LINE, Logged, Step, parse_log, parse_steps
-from registry.identity import ModelId, Unit, folder_of, model_of, name_problem, parse_model_id, unit_of, version_at
+from registry.identity import (
+    ModelId,
+    Unit,
+    alike,
+    folder_of,
+    model_of,
+    name_problem,
+    parse_model_id,
+    unit_of,
+    version_at,
+)
 from registry.objects import CHUNK, Objects, lacking
-from registry.tree import SUBMODULE, SYMLINK, TreeFile, is_read
+from registry.tree import TreeFile, file_on_disk, is_read
 
 if TYPE_CHECKING:
     from registry.snapshot import Snapshot
 
-_NOT_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 _TREE = "040000"  # git's mode of a folder
 _MAX_PATHS = 200  # of up to 200 characters each: far below what a system takes as a command line
 
@@ -142,8 +149,8 @@ class Repository:
         return {path.rstrip("/") for path in listed.split("\0") if path}  # a nested repository ends with `/`
 
     def neighbours(self, commit: str | None, models: str, of: Iterable[ModelId]) -> set[ModelId]:
-        """What a tree (None: the working tree) holds beside some versions: all versions of their models, and of the
-        other models the names alone, each with an empty version; work does not grow with what those hold.
+        """What a tree (None: the working tree) holds beside some versions: all versions of their models, and of models
+        with a name that reads alike the name alone, with an empty version; work does not grow with what others hold.
         """
         if commit is None:
             return set(self.names(None, models))
@@ -152,7 +159,8 @@ class Repository:
             return set(self.names(commit, models))
         paths = [f"{models}/", *(f"{models}/{name}/" for name in names)]  # git lists no deeper
         listing = self._git("ls_tree", "-d", "-z", "--name-only", commit, "--", *paths)
-        found = (path.removeprefix(f"{models}/").partition("/") for path in listing.split("\0") if path)
+        near = alike(listing, {f"{models}/{name}" for name in names})
+        found = (path.removeprefix(f"{models}/").partition("/") for path in near)
         return {ModelId(name, version) for name, _, version in found}
 
     def names(self, commit: str | None, models: str, of: Collection[str] | None = None) -> list[ModelId]:
@@ -162,7 +170,7 @@ class Repository:
         if not paths:
             return []
         if commit is None:
-            found = {model_of(path, models) for path in self._working(paths) if self._working_file(path)}
+            found = {model_of(path, models) for path in self._working(paths) if file_on_disk(self.root, path)}
         else:
             folders = self._git("ls_tree", "-r", "-d", "-z", "--name-only", commit, "--", *paths).split("\x00")
             found = {version_at(path, models) for path in folders}
@@ -186,7 +194,8 @@ class Repository:
         All under `models`, or under some folders of it, or of some versions and some files outside of versions alone.
         """
         paths = list(folders) or _paths(models, only)
-        listed = self._entries(commit, paths) if commit else filter(None, map(self._working_file, self._working(paths)))
+        on_disk = (file_on_disk(self.root, path) for path in (() if commit else self._working(paths)))
+        listed = self._entries(commit, paths) if commit else filter(None, on_disk)
         return (file for file in listed if only is None or unit_of(file.path, models) in only)
 
     def read(self, files: Iterable[TreeFile]) -> list[TreeFile]:
@@ -266,20 +275,6 @@ class Repository:
         options = ("-z", "--cached", "--others", "--exclude-standard")
         listed = self._git("ls_files", *options, "--", *paths) if paths else ""
         return sorted(set(filter(None, listed.split("\x00"))))
-
-    def _working_file(self, path: str) -> TreeFile | None:
-        place = self.root / path
-        try:
-            status = place.lstat()
-        except OSError as error:
-            if error.errno in _NOT_THERE:
-                return None
-            raise RepositoryError(f"{path} cannot be read: {error.strerror}", hint="see who may read it") from error
-        if stat.S_ISLNK(status.st_mode):
-            return TreeFile(path, SYMLINK, "", status.st_size)
-        if not stat.S_ISREG(status.st_mode):
-            return TreeFile(path.rstrip("/"), SUBMODULE, "", 0)  # git ends the path of a nested repository with `/`
-        return TreeFile(path, "100644", "", status.st_size)
 
 
 @cache

@@ -44,7 +44,7 @@ def _cut(line: str, start: int, length: int, most: int) -> _Window:
     most -= start >= len(line)  # a place behind the last character takes a column too
     far = max(0, start - most)  # no character before this one can be shown
     shown = [_spelled(char) for char in line[far : start + most]]
-    ends = [0, *accumulate(map(_columns, shown))]  # the columns before each character, and before the end
+    ends = [0, *accumulate(map(columns, shown))]  # the columns before each character, and before the end
     place, end = ends[start - far], ends[min(start - far + length, len(shown))]
     has_more = start + most < len(line)
     is_whole = not far and not has_more and ends[-1] <= most
@@ -71,7 +71,8 @@ def _spelled(char: str) -> str:
     return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"
 
 
-def _columns(text: str) -> int:
+def columns(text: str) -> int:
+    """How many places a terminal gives to it."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len

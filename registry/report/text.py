@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from registry.finding import Finding, Severity
-from registry.report.quote import NO_LINES, Lines, render_quote
+from registry.report.quote import NO_LINES, Lines, columns, render_quote
 from registry.report.words import count, measured, printable, size
 from registry.rules import RETRYABLE
 
@@ -123,13 +123,11 @@ def _help(findings: Sequence[Finding]) -> list[str]:
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
-    from rich.cells import cell_len  # what a terminal takes as one place, or as two
-
     table = [headings, *([printable(cell) for cell in row] for row in rows)]
-    widths = [max(map(cell_len, column)) for column in zip(*table, strict=True)]
+    widths = [max(map(columns, column)) for column in zip(*table, strict=True)]
 
     def placed(index: int, cell: str) -> str:
-        room = " " * (widths[index] - cell_len(cell))
+        room = " " * (widths[index] - columns(cell))
         return room + cell if index in right else cell + room
 
     return ["  ".join(placed(index, cell) for index, cell in enumerate(row)).rstrip() for row in table]

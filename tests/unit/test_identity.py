@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from registry.identity import (
     ModelId,
+    alike,
     fold,
     folder_of,
     model_of,
@@ -198,6 +199,8 @@ def test_a_target_without_a_problem_stays_below_its_folder(target: str) -> None:
 )
 def test_twins_fold_to_one(one: str, other: str) -> None:
     assert fold(one) == fold(other)
+    listing = "\0".join([f"models/{one}/1.0", "models/other", f"models/{one}", "models/other/1.0", ""])
+    assert list(alike(listing, [f"models/{other}"])) == [f"models/{one}/1.0", f"models/{one}"]
 
 
 @pytest.mark.parametrize("text", ["tiny", "tiny/", "/1.0", "tiny/1.0/x", "Tiny/1.0", "tiny/latest", "", "tiny /1.0"])
