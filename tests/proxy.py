@@ -163,9 +163,8 @@ class Exchange:
 class Proxy:
     """Passes on what begins with a prefix to the loopback port of that prefix; the longest one counts."""
 
-    def __init__(self, upstreams: Mapping[str, int], *, delay: float = 0.0) -> None:
+    def __init__(self, upstreams: Mapping[str, int]) -> None:
         self.upstreams = dict(upstreams)
-        self.delay = delay  # seconds that each request takes longer
         self.asked: list[Asked] = []
         self.url = ""
         self.watch: Callable[[Asked], None] = lambda _: None  # sees each request before anything is done with it
@@ -247,7 +246,6 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         asked, fault = self.proxy.come(self.command, self.path, headers)
         self.proxy.watch(asked)
-        time.sleep(self.proxy.delay)
         try:
             fault(Exchange(asked, self))
         except (OSError, HTTPException):  # one side has gone: so does the other
