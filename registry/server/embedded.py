@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from registry.errors import EndpointError, UsageError
+from registry.server.workers import LEAVE
 
 _START = 30.0  # seconds; a start takes a few hundredths
 _GRACE = 5  # seconds that requests in flight have to end in
@@ -84,8 +85,10 @@ class _Server(uvicorn.Server):
         if self._parent is not None:
             loop = asyncio.get_running_loop()
             loop.add_reader(self._parent, os._exit, _ORPHANED)
-            loop.add_signal_handler(signal.SIGUSR1, self._leave)
+            loop.add_signal_handler(LEAVE, self._leave)
         await super().startup(sockets)
+        if self._parent is not None:  # now it is heard, and what waits to be taken is taken first
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, (LEAVE,))
 
     def _leave(self) -> None:
         """Begin to leave; the second time, leave."""

@@ -17,6 +17,7 @@ from registry.server.journal import log_mistake
 
 _NUMBER = 4  # more than a small machine has processors: while one waits for its own threads, another answers
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+LEAVE = signal.SIGUSR1  # what a process is told to leave by
 _PAUSE = 1.0  # seconds until another takes the place of one that ended by itself
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ def default_number() -> int:
 
 
 def run_workers(work: Callable[[int], None], number: int, buried: Callable[[int], None]) -> None:
-    """Do the work in so many processes until a signal comes, which each of them is told.
+    """Do the work in so many processes until a signal comes, which each is told by LEAVE once it lets that through.
 
     `work` gets a descriptor that can be read once this process is gone. One that ends by itself is replaced; `buried`
     is called with the id of each that has ended.
@@ -64,11 +65,13 @@ class _Crew:
         self.is_leaving = True
         for pid in self.pids:
             with suppress(ProcessLookupError):  # it has just ended
-                os.kill(pid, signal.SIGUSR1)
+                os.kill(pid, LEAVE)
 
     def start(self) -> None:
         """One more, unless the end has come."""
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # none is lost between the fork and the handlers
+        before = signal.pthread_sigmask(
+            signal.SIG_BLOCK, (*_SIGNALS, LEAVE)
+        )  # none is lost between the fork and the handlers
         try:
             if not self.is_leaving:
                 if (pid := os.fork()) == 0:
@@ -83,7 +86,7 @@ class _Crew:
             os.close(self._here)
             for sign in _SIGNALS:
                 signal.signal(sign, signal.SIG_IGN)  # whoever watches over this one passes it on
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            signal.pthread_sigmask(signal.SIG_SETMASK, {*mask, LEAVE})
             self._work(self._gone)
             code = 0
         except RegistryError as error:

@@ -8,7 +8,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from subprocess import Popen
 
@@ -124,6 +124,29 @@ def test_a_signal_turns_readiness_off_and_what_is_in_flight_is_finished(reposito
             slow.sendall(b"}")
             assert slow.recv(100).startswith(b"HTTP/1.1 422 ")
         assert process.wait(10) == 0
+
+
+def test_a_signal_in_the_start_ends_no_request_that_has_come(repository: Path) -> None:
+    """Each process hears the signal after it listens; until then a connection that waits for it would be reset."""
+    port, asked = free_port(), []
+    with started(repository, "serve", "--port", str(port), "--drain", "2", "--workers", "8") as process:
+        wait_until(lambda: is_open(port))
+        head = "PUT /api/v1.0/model/slow/1.0 HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        with ExitStack() as stack:
+            for _ in range(40):
+                asked.append(stack.enter_context(socket.create_connection(("127.0.0.1", port), 30)))
+                asked[-1].sendall(f"{head}Content-Length: 2\r\n\r\n{{".encode())
+            process.terminate()
+            for one in asked:
+                one.sendall(b"}")
+                assert one.recv(100).startswith(b"HTTP/1.1 422 ")
+        assert process.wait(20) == 0
+
+
+def is_open(port: int) -> bool:
+    """Whether somebody takes a connection."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_a_second_signal_ends_at_once(repository: Path) -> None:
