@@ -109,10 +109,7 @@ class Place(NamedTuple):
         """Where a commit stands, after one read of the state; nothing is held while it is looked at."""
         from registry.standing import stand
 
-        state = self.ledger.state()
-        if state is None or state.commit != commit:
-            load_what_judges()
-        return stand(self.repository, state, self.where, self.settings.models, commit, full=full)
+        return stand(self.repository, self.ledger.state(), self.where, self.settings.models, commit, full=full)
 
 
 @contextmanager
@@ -123,13 +120,6 @@ def open_place(repository: Repository, settings: Settings) -> Iterator[Place]:
     check_reachable(settings)
     with open_storage(repository, settings) as storage:
         yield Place(repository, settings, storage, Ledger(storage, now), _where(repository, settings, storage))
-
-
-def load_what_judges() -> None:
-    """Begin to load what every judgement of a version needs: until then a run mostly waits for git and storage."""
-    from registry.parallel import load_ahead
-
-    load_ahead("registry.yaml12", "registry.descriptor", "registry.checks.form")
 
 
 def make_run(place: Place, *, jobs: int = 8, fetch: bool = False, watch: Watch | None = None) -> Run:

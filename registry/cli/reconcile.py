@@ -61,9 +61,11 @@ def reconcile(
     with open_place(repository, settings_at(repository, commit)) as place:
         outcomes = None if fetch or full or only or allow_rewind else _already_done(place, commit)
         if outcomes is None:
-            from registry.cli.context import load_what_judges, make_run
+            from registry.parallel import load_ahead
 
-            load_what_judges()
+            # What every judgement of a version needs: until then a run mostly waits for storage.
+            load_ahead("registry.yaml12", "registry.descriptor", "registry.checks.form")
+            from registry.cli.context import make_run
             from registry.cli.watching import make_watch
             from registry.reconcile import reconcile as run_reconcile
 
