@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection, IncompleteRead, RemoteDisconnected
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from scripts.benchmarks.latency import far_away
 from tests import faults
 from tests.proxy import Asked, Fault, Proxy
 
@@ -153,3 +156,24 @@ def test_what_is_late_stalls_or_drips_takes_its_time(proxy: Proxy) -> None:
             assert path != "/drip"
         connection.close()
     over.set()
+
+
+def test_what_is_far_away_answers_later_and_whole() -> None:
+    content = bytes(range(256)) * 4096
+
+    def answer(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.sendall(connection.recv(100).upper() + content)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        pool.submit(answer, listener)
+        with (
+            far_away(listener.getsockname()[1], delay=0.1) as port,
+            socket.create_connection(("127.0.0.1", port)) as here,
+        ):
+            start = time.monotonic()
+            here.sendall(b"ask")
+            answered = b"".join(iter(lambda: here.recv(2**20), b""))
+    assert answered == b"ASK" + content
+    assert time.monotonic() - start >= 0.1
