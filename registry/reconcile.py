@@ -114,6 +114,7 @@ class _Converging:
 
     def _do(self, work: Work, scope: Scope, unchanged: int, left: set[ModelId]) -> Outcomes:
         run = self._run
+        self._hold.check()  # a lock that was lost already is said once, and not by each version
         undone = {item.model: number for number, item in enumerate(work.plan.items)}
         order = dict(undone)
         registrar = run.registrar(self._endpoint, self._hold, self._job(work.plan))

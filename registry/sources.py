@@ -9,7 +9,7 @@ from types import MappingProxyType
 from urllib.parse import urljoin, urlsplit
 
 from registry.checks.sources import has_credentials, source_problem
-from registry.errors import SourceError, SourceProblem
+from registry.errors import CopyError, SourceError, SourceProblem
 from registry.patience import PATIENT, Patience
 from registry.policy import Policy
 from registry.storage import AT_ONCE, Source
@@ -70,16 +70,22 @@ class Sources:
     def locate(self, url: str, size: int | None, *, look: bool) -> Source:
         """Where the service may fetch it: behind all redirects. What it copies in parts is named by its etag.
 
-        Asks the source where that is needed, or with `look` always; raises SourceError.
+        Asks the source where that is needed, or with `look` always; raises SourceError, and CopyError where it is not
+        as large as its pin says: then nothing needs to be copied.
         """
         account, bearer = _azure_account(url), self._authorization(url)
         is_known = self._bearer is None or account is None or account in self._sas or account in self._is_open
         if not look and is_known and size is not None and size <= AT_ONCE and _account(url):
             return Source(self.signed(url), size, authorization=bearer, look=partial(self.locate, url, size, look=True))
         with self.answer(url, {"Range": "bytes=0-0"}, (200, 206, 416)) as response:
-            place, headers = str(response.url), response.headers
+            place, headers, found = str(response.url), response.headers, _size(response)
+            if size is not None and found not in (None, size):
+                message = f"the source {redact(url)} has {found:,} bytes, and the descriptor says {size:,}"
+                raise CopyError(
+                    message, hint="see whether the source changed; correct `sha256` and `size`, or the source"
+                )
             etag, md5 = (headers.get("ETag"), headers.get("x-ms-blob-content-md5")) if _account(url) else (None, None)
-            return Source(place, _size(response), etag, self._authorization(place), md5)
+            return Source(place, found, etag, self._authorization(place), md5)
 
     def stream(self, url: str) -> Iterator[bytes]:
         """The bytes in chunks, each redirect checked as the URL itself; raises SourceError."""

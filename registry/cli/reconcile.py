@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from registry.cli.context import Place
     from registry.identity import ModelId
     from registry.outcome import Outcomes
+    from registry.reconcile import Run
     from registry.report.quote import Lines
 
 
@@ -61,15 +62,9 @@ def reconcile(
     with open_place(repository, settings_at(repository, commit)) as place:
         outcomes = None if fetch or full or only or allow_rewind else _already_done(place, commit)
         if outcomes is None:
-            from registry.parallel import load_ahead
-
-            # What every judgement of a version needs: until then a run mostly waits for storage.
-            load_ahead("registry.yaml12", "registry.descriptor", "registry.checks.form")
-            from registry.cli.context import make_run
-            from registry.cli.watching import make_watch
+            run = _make_run(place, jobs, fetch=fetch)
             from registry.reconcile import reconcile as run_reconcile
 
-            run = make_run(place, jobs=jobs, fetch=fetch, watch=make_watch())
             outcomes = run_reconcile(run, rev, only=only, full=full, allow_rewind=allow_rewind, timeout=lock_timeout)
 
     def lines() -> Lines:
@@ -85,6 +80,17 @@ def reconcile(
         report.write(json.render_outcomes(outcomes))
     click.echo(page, nl=False)
     return outcomes.exit_code
+
+
+def _make_run(place: Place, jobs: int, *, fetch: bool) -> Run:
+    from registry.parallel import load_ahead
+
+    # What every judgement of a version needs: until then a run mostly waits for storage.
+    load_ahead("registry.yaml12", "registry.descriptor", "registry.checks.form")
+    from registry.cli.context import make_run
+    from registry.cli.watching import make_watch
+
+    return make_run(place, jobs=jobs, fetch=fetch, watch=make_watch())
 
 
 def _already_done(place: Place, commit: str) -> Outcomes | None:

@@ -16,7 +16,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from registry.errors import EndpointError, UsageError
-from registry.server.workers import LEAVE
+from registry.server.workers import LEAVE, LEAVE_NOW
 
 _START = 30.0  # seconds; a start takes a few hundredths
 _GRACE = 5  # seconds that requests in flight have to end in
@@ -86,6 +86,7 @@ class _Server(uvicorn.Server):
             loop = asyncio.get_running_loop()
             loop.add_reader(self._parent, os._exit, _ORPHANED)
             loop.add_signal_handler(LEAVE, self._leave)
+            loop.add_signal_handler(LEAVE_NOW, self._leave_now)
         await super().startup(sockets)
         if self._parent is not None:  # now it is heard, and what waits to be taken is taken first
             signal.pthread_sigmask(signal.SIG_UNBLOCK, (LEAVE,))
@@ -94,6 +95,9 @@ class _Server(uvicorn.Server):
         """Begin to leave; the second time, leave."""
         self.force_exit = self.should_exit
         self.should_exit = True
+
+    def _leave_now(self) -> None:
+        self.force_exit = self.should_exit = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Leave, after others have had the time to see it."""

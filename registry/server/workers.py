@@ -17,7 +17,8 @@ from registry.server.journal import log_mistake
 
 _NUMBER = 4  # more than a small machine has processors: while one waits for its own threads, another answers
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
-LEAVE = signal.SIGUSR1  # what a process is told to leave by
+# What a process is told to leave by, and the second time, when it is not to wait for anything.
+LEAVE, LEAVE_NOW = signal.SIGUSR1, signal.SIGUSR2
 _PAUSE = 1.0  # seconds until another takes the place of one that ended by itself
 
 log = logging.getLogger(__name__)
@@ -31,8 +32,8 @@ def default_number() -> int:
 def run_workers(work: Callable[[int], None], number: int, buried: Callable[[int], None]) -> None:
     """Do the work in so many processes until a signal comes, which each is told by LEAVE once it lets that through.
 
-    `work` gets a descriptor that can be read once this process is gone. One that ends by itself is replaced; `buried`
-    is called with the id of each that has ended.
+    A second signal is LEAVE_NOW, which ends whoever does not hear it yet. `work` gets a descriptor that can be read
+    once this process is gone. One that ends by itself is replaced; `buried` is called with the id of each that ended.
     """
     crew = _Crew(work)
     gc.collect()
@@ -62,16 +63,16 @@ class _Crew:
 
     def leave(self, *_: object) -> None:
         """What a signal calls: tell all; the second time they leave at once."""
+        sign = LEAVE_NOW if self.is_leaving else LEAVE
         self.is_leaving = True
         for pid in self.pids:
             with suppress(ProcessLookupError):  # it has just ended
-                os.kill(pid, LEAVE)
+                os.kill(pid, sign)
 
     def start(self) -> None:
         """One more, unless the end has come."""
-        before = signal.pthread_sigmask(
-            signal.SIG_BLOCK, (*_SIGNALS, LEAVE)
-        )  # none is lost between the fork and the handlers
+        # None is lost between the fork and the handlers.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, (*_SIGNALS, LEAVE))
         try:
             if not self.is_leaving:
                 if (pid := os.fork()) == 0:

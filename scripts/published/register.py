@@ -183,12 +183,12 @@ def compare(api: str, model: Model) -> Iterator[tuple[bool, str]]:
 
 
 def judge_copies(requests: Sequence[Request], models: Sequence[Model]) -> tuple[bool, str]:
-    """Whether storage made the copies, by its own log: it reads a source in ranges, the registrar reads it whole."""
+    """Whether storage made the copies, by its own log: it reads a source in ranges, who streams reads it whole."""
     wanted = {f"source/uploads/{model.id}/{target}" for model in models for target in model.remote}
     copied = {r.path for r in requests if r.method == "GET" and r.status == 206} & wanted
     read = [r for r in requests if r.method == "GET" and r.status == 200 and r.path.startswith("source/")]
     counts = f"{len(copied)} of {len(wanted)} files copied by storage itself"
-    return copied == wanted and not read, f"{counts}; the registrar read the source {len(read)} times"
+    return copied == wanted and not read, f"{counts}; {len(read)} passed through the registrar"
 
 
 def judge_repetition(requests: Sequence[Request]) -> tuple[bool, str]:

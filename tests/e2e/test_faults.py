@@ -130,6 +130,17 @@ def test_storage_that_fails_once_at_each_kind_of_request(world: World, fault: Fa
     assert world.left() == []
 
 
+def test_a_lock_that_is_lost_before_it_is_told_who_holds_it_is_said_once(world: World) -> None:
+    for version in ("1.0", "1.1"):
+        a_commit(world.repository, f"tiny/{version}", a_version())
+    world.proxy.spoil(of_kind("replace lock"), faults.answered(412), times=ALWAYS)
+
+    done = world.run("reconcile")
+
+    assert (done.code, done.out, done.err.count("the lock .registry/lock was lost")) == (3, "", 1)
+    assert not [asked for asked in world.proxy.asked if kind_of(asked) in ("create file", "PUT model", "create state")]
+
+
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_one_version_that_the_endpoint_cannot_take_waits_and_the_others_are_registered(
     world: World, status: int

@@ -143,6 +143,16 @@ def test_a_signal_in_the_start_ends_no_request_that_has_come(repository: Path) -
         assert process.wait(20) == 0
 
 
+def test_a_second_signal_in_the_start_ends_at_once(repository: Path) -> None:
+    port = free_port()
+    with started(repository, "serve", "--port", str(port), "--drain", "60", "--workers", "8") as process:
+        wait_until(lambda: is_open(port))
+        process.terminate()
+        time.sleep(0.05)  # of two that come at once a process sees one
+        process.terminate()
+        assert process.wait(20) == 0
+
+
 def is_open(port: int) -> bool:
     """Whether somebody takes a connection."""
     with socket.socket() as probe:

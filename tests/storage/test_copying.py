@@ -248,6 +248,28 @@ def test_the_only_block_is_compared_with_the_md5_that_its_source_has_recorded(
     assert blocks == ([recorded] if is_right else [recorded, None])
 
 
+def test_a_source_that_is_not_as_large_as_its_pin_is_not_copied(cloud: AzureContainer, service: Service) -> None:
+    wrong = pytest.raises(CopyError, match="has 800 bytes, and the descriptor says 801")
+    with source({"/model.bin": BYTES}) as url, closing(Copier(cloud)) as copier, wrong:
+        copier.copy(remote(allowed(url), f"{url}/model.bin", BYTES + b"!"))
+    assert service.fetched == []
+
+
+def test_a_source_that_answers_only_the_service_is_copied_unasked(azurite: Azurite) -> None:
+    content = secrets.token_bytes(2**20 + 1)
+    url, private = (azurite.url(name, f"models-{secrets.token_hex(6)}") for name in ("source", "private"))
+
+    def look() -> Source:
+        raise SourceError("the source does not answer", problem="unreachable")
+
+    with AzureContainer(url, key=azurite.key("source")) as uploads:
+        uploads.create("model.bin", [content])
+        link = uploads.link("model.bin", hours=1)
+    with AzureContainer(private, key=azurite.key("private")) as storage:
+        storage.copy(PATH, Source(link, len(content), look=look))
+        assert b"".join(storage.read(PATH)) == content
+
+
 def md5_of(content: bytes) -> str:
     """As Azure spells it."""
     return base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()

@@ -15,7 +15,7 @@ from registry.limiter import Limiter
 from registry.patience import Patience
 from registry.storage.azure.address import Address
 from registry.storage.azure.credentials import Call, Credential
-from registry.storage.azure.errors import ServiceError
+from registry.storage.azure.errors import BrokenOffError, ServiceError
 from registry.web import PoolError, PoolRefusedError, PoolResponse, PoolTimeout, make_pool
 
 VERSION = "2023-11-03"  # of the interface
@@ -98,7 +98,7 @@ class Client:
                 raise _refused(response)
             yield response
         except PoolError as error:
-            raise ServiceError(0, "", reason=f"the answer broke off: {error}") from None
+            raise BrokenOffError(0, reason=f"the answer broke off: {error}") from None
         finally:
             response.close()  # of one that was read to its end the connection is back already, and stays open
             response.release_conn()

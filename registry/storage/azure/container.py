@@ -90,12 +90,12 @@ class AzureContainer:
         """A small file as a whole with the blob that it is, or None."""
         with translated(f"read {check_path(path)}"):
             try:
-                reply = load(self._client, path)
+                reply = load(self._client, path, self._limits.chunk)
             except ServiceError as error:
                 if error.is_missing:
                     return None
                 raise
-            return _blob(path, reply.headers), reply.content
+            return _blob(path, reply.headers)._replace(size=len(reply.content)), reply.content
 
     def read(self, path: str, *, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """The bytes in chunks; nothing beyond the end; BlobMissingError before the first chunk."""

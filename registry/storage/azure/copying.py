@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -9,7 +10,7 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from registry.errors import CopyNotOfferedError, StorageError
+from registry.errors import CopyNotOfferedError, SourceError, StorageError
 from registry.storage.azure.client import Client, Reply
 from registry.storage.azure.errors import ServiceError, translated, translated_copy
 from registry.storage.azure.limits import Limits
@@ -19,10 +20,12 @@ from registry.storage.protocol import Source
 # Without one pair of its own a copy inherits the source's metadata, a digest written there included.
 OWN_METADATA = {"x-ms-meta-registry_copied": "1"}
 PATIENCE = 180.0  # seconds for one call that moves up to 256 MiB between regions
-_SMALL = 1024 * 1024  # bytes, for which it is not worth a request to learn more of the source
 POLL = 1.0  # seconds between two looks at a pending copy
+_SMALL = 1024 * 1024  # bytes, for which it is not worth a request to learn more of the source
 _NOTHING: Mapping[str, str] = {}
 _Call = Callable[[str, Source, Mapping[str, str]], str]
+
+log = logging.getLogger(__name__)
 
 
 class NotOfferedError(Exception):
@@ -141,9 +144,18 @@ class Copier:
 
 
 def _looked_at(source: Source) -> Source:
-    """What the source says of itself, where there is much to copy: its etag, and what the service can check."""
-    is_small = source.size is not None and source.size <= _SMALL
-    return source if source.look is None or is_small else source.look()
+    """What the source says of itself, where there is much to copy: its etag, and what the service can check.
+
+    One that does not answer here may answer the service.
+    """
+    if source.look is None or (source.size is not None and source.size <= _SMALL):
+        return source
+    try:
+        found = source.look()
+    except SourceError as error:
+        log.debug("%s", error)
+        return source
+    return source if found.size is None else found
 
 
 def _checked(stage: Callable[[int, str | None], str], start: int, md5: str | None) -> str:
@@ -153,7 +165,9 @@ def _checked(stage: Callable[[int, str | None], str], start: int, md5: str | Non
     except ServiceError as error:
         if error.code != "Md5Mismatch":
             raise
-        return stage(start, None)  # whoever stored the source said something wrong; the copy is read and judged anyway
+        # Whoever stored the source said something wrong: the copy is read, and judged where there is a pin.
+        log.warning("the MD5 that a source has recorded is not that of its bytes, and was left out")
+        return stage(start, None)
 
 
 def _known(call: _Call, path: str, source: Source, conditions: Mapping[str, str]) -> str:

@@ -45,6 +45,10 @@ class ServiceError(Exception):
         return self.status == 404
 
 
+class BrokenOffError(ServiceError):
+    """An answer that began and did not come to its end."""
+
+
 @contextmanager
 def translated(what: str, *, unmet: type[StorageError] = BlobChangedError) -> Iterator[None]:
     """Refusals leave as ours; `unmet` is what a condition that does not hold means here."""
